@@ -1,0 +1,181 @@
+"""The port behind the door: what every deployment can do, in Airflow 3.3's nouns.
+
+A `Deployment` is a bundle of small ports, one per noun, so that a remote Airflow of an old version may lack one
+without lying about it. Every method may raise `airgate.model.errors.Unavailable`; reads of one thing raise `NotFound`.
+Handlers of dialects call these and nothing below them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from airgate.model.admin import Connection, Pool, PoolUsage, Variable
+from airgate.model.dag import Dag, DagVersion, ImportFailure
+from airgate.model.query import DagFilter, Listing, Order, Page, RunFilter, TaskFilter
+from airgate.model.run import DagRun, TaskInstance, XCom
+from airgate.model.states import RunState, TaskState
+
+
+class Dags(Protocol):
+    """DAGs of a deployment."""
+
+    async def list(self, which: DagFilter, order: Order, page: Page) -> Listing[Dag]: ...
+    async def get(self, dag_id: str) -> Dag: ...
+    async def versions(self, dag_id: str) -> tuple[DagVersion, ...]: ...
+    async def pause(self, dag_ids: Sequence[str], paused: bool) -> None:
+        """Pause or unpause; running runs go on, queued ones of a paused DAG wait."""
+
+    async def delete(self, dag_id: str) -> None:
+        """Forget a DAG and its history. Raises Conflict while task instances of it run."""
+
+    async def source(self, file: str) -> str:
+        """The text of a DAG file, by its path relative to the DAG folder."""
+
+    async def import_failures(self, order: Order, page: Page) -> Listing[ImportFailure]: ...
+    async def import_failure(self, failure_id: int) -> ImportFailure: ...
+
+
+class Runs(Protocol):
+    """DAG runs. Making one is `airgate.triggers`' work, never this port's."""
+
+    async def list(self, which: RunFilter, order: Order, page: Page) -> Listing[DagRun]: ...
+    async def get(self, dag_id: str, run_id: str) -> DagRun: ...
+    async def set_state(self, dag_id: str, run_id: str, state: RunState) -> DagRun:
+        """Airflow's manual marking: success and failed end the run and its tasks; queued clears and reruns it."""
+
+    async def set_note(self, dag_id: str, run_id: str, note: str | None, user: str) -> DagRun: ...
+    async def delete(self, dag_id: str, run_id: str) -> None: ...
+    async def clear(self, dag_id: str, run_id: str, *, dry_run: bool, only_failed: bool = False) -> ClearResult: ...
+
+
+class ClearResult(msgspec.Struct, frozen=True):
+    """Which task instances clearing touches (or would), and the run as it is afterwards."""
+
+    instances: tuple[TaskInstance, ...]
+    run: DagRun | None = None
+
+
+class ClearRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Airflow's clearing of task instances across runs of one DAG."""
+
+    task_ids: tuple[str, ...] | None = None
+    run_id: str | None = None
+    which: TaskFilter = TaskFilter()
+    only_failed: bool = True
+    only_running: bool = False
+    include_upstream: bool = False
+    include_downstream: bool = False
+    include_future: bool = False
+    include_past: bool = False
+    reset_dag_runs: bool = True
+    dry_run: bool = True
+
+
+class SetStateRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Airflow's manual marking of task instances."""
+
+    task_id: str
+    run_id: str
+    map_indexes: tuple[int, ...] | None = None
+    state: TaskState
+    include_upstream: bool = False
+    include_downstream: bool = False
+    include_future: bool = False
+    include_past: bool = False
+    dry_run: bool = True
+
+
+class Tasks(Protocol):
+    """Task instances and their tries."""
+
+    async def list(self, which: TaskFilter, order: Order, page: Page) -> Listing[TaskInstance]: ...
+    async def get(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> TaskInstance: ...
+    async def tries(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> tuple[TaskInstance, ...]:
+        """Every try, oldest first, the present one last; each with the state it ended in."""
+
+    async def clear(self, dag_id: str, request: ClearRequest) -> ClearResult: ...
+    async def set_state(self, dag_id: str, request: SetStateRequest) -> tuple[TaskInstance, ...]:
+        """The instances whose state changes (or would)."""
+
+    async def set_note(
+        self, dag_id: str, run_id: str, task_id: str, map_index: int, note: str | None, user: str
+    ) -> TaskInstance: ...
+    def log(
+        self, dag_id: str, run_id: str, task_id: str, map_index: int, try_number: int, *, offset: int = 0
+    ) -> AsyncIterator[bytes]:
+        """The try's log from byte `offset`, as JSON lines in chunks; ends at what is written so far."""
+
+
+class XComs(Protocol):
+    """XComs."""
+
+    async def list(
+        self, dag_id: str | None, run_id: str | None, task_id: str | None, map_index: int | None, key: str | None,
+        page: Page,
+    ) -> Listing[XCom]: ...
+    async def get(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int = -1) -> XCom: ...
+
+
+class Pools(Protocol):
+    """Pools. Creating one that exists raises Conflict."""
+
+    async def list(self, order: Order, page: Page) -> Listing[tuple[Pool, PoolUsage]]: ...
+    async def get(self, name: str) -> tuple[Pool, PoolUsage]: ...
+    async def create(self, pool: Pool) -> Pool: ...
+    async def update(self, name: str, pool: Pool) -> Pool: ...
+    async def delete(self, name: str) -> None: ...
+
+
+class Variables(Protocol):
+    """Variables. `put` is an upsert, as in Airflow."""
+
+    async def list(self, order: Order, page: Page) -> Listing[Variable]: ...
+    async def get(self, key: str) -> Variable: ...
+    async def put(self, variable: Variable) -> Variable: ...
+    async def delete(self, key: str) -> None: ...
+
+
+class Connections(Protocol):
+    """Connections. Creating one that exists raises Conflict."""
+
+    async def list(self, order: Order, page: Page) -> Listing[Connection]: ...
+    async def get(self, connection_id: str) -> Connection: ...
+    async def create(self, connection: Connection) -> Connection: ...
+    async def update(self, connection_id: str, connection: Connection) -> Connection: ...
+    async def delete(self, connection_id: str) -> None: ...
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a deployment works, part by part, with ISO heartbeats. None: it has no such part."""
+
+    store: bool
+    scheduler: bool
+    scheduler_heartbeat: str | None = None
+    dag_processor: bool | None = None
+    dag_processor_heartbeat: str | None = None
+    triggerer: bool | None = None
+    triggerer_heartbeat: str | None = None
+
+
+class Starter(Protocol):
+    """What triggers need of a deployment."""
+
+    async def plan(self, request: Any) -> Any:
+        """See `airgate.triggers.accept`: dates, ids and checks that only the deployment can give."""
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """A place where DAGs run, as the bundle of its ports."""
+
+    name: str
+    dags: Dags
+    runs: Runs
+    tasks: Tasks
+    xcoms: XComs
+    pools: Pools
+    variables: Variables
+    connections: Connections
+    starter: Starter

@@ -1,0 +1,137 @@
+"""What the engine and the processes beside DAG code say to each other, over one Unix socket each.
+
+The engine listens; every process connects, says `Hello`, and keeps that connection for life. A closed connection
+means the peer is gone, whichever side it is.
+
+Framing is Airflow's own supervisor framing (``airflow.sdk.execution_time.comms``): four bytes of big-endian
+length, then a MessagePack array. A request is ``[id, body]`` (Airflow adds a trace carrier as a third element), an
+answer ``[id, body, error]``. Bodies are maps with a ``type`` key. Using Airflow's framing and bodies for a try
+means the Task SDK talks to the engine itself, with nothing in between.
+
+Three conversations:
+
+* nursery  : engine → `ForkFile`, `Shutdown`;                            nursery → `Hello`, `ChildGone`
+* file     : engine → `Warm`, `NextRun`, `ManualInterval`, `Shutdown`;   file → `Hello`, `Parsed`, `ChildGone`
+* try      : engine → `StartTry`; then the Task SDK's own messages (child asks, engine answers);
+             child → `Hello`, and `Idle` after each try when it is to be used again
+
+Messages the engine sends of itself, and events a process sends of itself, carry id -1 and get no answer.
+`NextRun` and `ManualInterval` are requests with an id >= 0, answered by a frame with the same id.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Union
+
+import msgspec
+
+PROTOCOL = 1
+"""Raised whenever a message changes shape; a process of another protocol is refused at `Hello`."""
+
+UNSOLICITED = -1
+
+
+class Hello(msgspec.Struct, tag="Hello", tag_field="type", kw_only=True):
+    """First message on every connection. `token` is the engine's secret for this incarnation."""
+
+    role: str
+    """``nursery``, ``file`` or ``try``."""
+    token: str
+    pid: int
+    protocol: int = PROTOCOL
+    file_key: str = ""
+    """Which DAG-file process this is, or is a child of. Given by the engine in `ForkFile`."""
+    python: str = ""
+    sdk_version: str = ""
+
+
+class ForkFile(msgspec.Struct, tag="ForkFile", tag_field="type", kw_only=True):
+    """Fork a DAG-file process that imports `path` (once) and reports `Parsed`."""
+
+    file_key: str
+    path: str
+    root: str
+    """The DAG folder; it (and its ``plugins`` sibling where present) is on ``sys.path``, as Airflow has it."""
+
+
+class Shutdown(msgspec.Struct, tag="Shutdown", tag_field="type", kw_only=True):
+    """Stop taking work and exit; a DAG-file process leaves its running tries alone."""
+
+
+class ChildGone(msgspec.Struct, tag="ChildGone", tag_field="type", kw_only=True):
+    """A child was reaped. `status` is its exit code, or minus the signal that ended it."""
+
+    pid: int
+    status: int
+
+
+class Parsed(msgspec.Struct, tag="Parsed", tag_field="type", kw_only=True):
+    """What importing the file gave. `dags` are maps of the shape of ``airgate.model.dag.DagSpec``."""
+
+    file_key: str
+    dags: List[Dict[str, Any]] = []
+    error: Optional[str] = None
+    """Import error with its traceback, as Airflow would show it; `dags` is then what could be had anyway."""
+    warnings: List[str] = []
+    seconds: float = 0.0
+
+
+class Warm(msgspec.Struct, tag="Warm", tag_field="type", kw_only=True):
+    """Keep `spares` forked and warmed children ready. Each says `Hello` for itself."""
+
+    spares: int
+
+
+class NextRun(msgspec.Struct, tag="NextRun", tag_field="type", kw_only=True):
+    """Ask a DAG's timetable for its next run. Dates are ISO 8601 with offset, or None. Answered by `RunDates`."""
+
+    dag_id: str
+    last_interval: Optional[List[str]]
+    """[start, end] of the newest scheduled run, None before the first."""
+    last_run_after: Optional[str] = None
+    earliest: Optional[str] = None
+    latest: Optional[str] = None
+    catchup: bool = False
+
+
+class ManualInterval(msgspec.Struct, tag="ManualInterval", tag_field="type", kw_only=True):
+    """Ask which data interval a manual run at `run_after` has. Answered by `RunDates`."""
+
+    dag_id: str
+    run_after: str
+
+
+class RunDates(msgspec.Struct, tag="RunDates", tag_field="type", kw_only=True):
+    """Dates of a run, as the timetable gave them; `run_after` None: there is no such run."""
+
+    run_after: Optional[str] = None
+    data_interval: Optional[List[str]] = None
+    run_id: Optional[str] = None
+    """What the timetable would call a scheduled run."""
+    partition_key: Optional[str] = None
+
+
+class StartTry(msgspec.Struct, tag="StartTry", tag_field="type", kw_only=True):
+    """Run one try (or, with `callback`, a DAG's or a dead try's callback) in this child."""
+
+    startup: Dict[str, Any]
+    """Airflow's ``StartupDetails`` as a map (`ti`, `ti_context`, `dag_rel_path`, `bundle_info`, `start_date`, …)."""
+    log_path: str
+    """Where this try's log goes: JSON lines, appended; the folder exists."""
+    env: Dict[str, str] = {}
+    """Added to the environment for this try: ``AIRFLOW_CONN_*``, ``AIRFLOW_VAR_*`` and the like."""
+    reuse: bool = False
+    """Say `Idle` afterwards and wait for the next `StartTry`, instead of exiting."""
+    callback: Optional[str] = None
+    """None: run the task. ``dag_success``, ``dag_failure``: the DAG's callback. ``task_failure``, ``task_retry``: the
+    task's callbacks only, for a try that died without being able to run them."""
+    reason: str = ""
+    """For callbacks: the context's ``reason`` (e.g. ``task_failure``, ``timed_out``)."""
+
+
+class Idle(msgspec.Struct, tag="Idle", tag_field="type", kw_only=True):
+    """The child has finished a try, callbacks included, and can take another."""
+
+
+ToEngine = Union[Hello, ChildGone, Parsed, Idle]
+ToProcess = Union[ForkFile, Shutdown, Warm, NextRun, ManualInterval, StartTry]
