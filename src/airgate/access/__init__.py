@@ -1,0 +1,1 @@
+"""Who may do what: identities, their credentials and tokens, and the permissions of the roles."""
