@@ -77,7 +77,11 @@ class Parsed(msgspec.Struct, tag="Parsed", tag_field="type", kw_only=True):
 
 
 class Warm(msgspec.Struct, tag="Warm", tag_field="type", kw_only=True):
-    """Keep `spares` forked and warmed children ready. Each says `Hello` for itself."""
+    """Fork this many more children now, and warm them. Each says `Hello` for itself.
+
+    The engine counts which children are idle (a file process cannot know when the engine gave one work), so this
+    is an order for so many forks, not a level to keep.
+    """
 
     spares: int
 
