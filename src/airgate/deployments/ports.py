@@ -17,6 +17,7 @@ from airgate.model.dag import Dag, DagVersion, ImportFailure
 from airgate.model.query import DagFilter, Listing, Order, Page, RunFilter, TaskFilter
 from airgate.model.run import DagRun, TaskInstance, XCom
 from airgate.model.states import RunState, TaskState
+from airgate.model.trigger import TriggerRequest
 
 
 class Dags(Protocol):
@@ -161,10 +162,20 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Starter(Protocol):
-    """What triggers need of a deployment."""
+    """What triggers need of a deployment. Accepting one is `airgate.triggers`' work; this makes and starts the run."""
 
-    async def plan(self, request: Any) -> Any:
-        """See `airgate.triggers.accept`: dates, ids and checks that only the deployment can give."""
+    async def plan(self, request: TriggerRequest) -> DagRun:
+        """Draft the run that the request asks for: id, dates and data interval chosen where it leaves them open.
+
+        Nothing is stored. Asked again with the same request, dates and ids that the server chooses are new ones.
+
+        Raises:
+            NotFound: there is no such DAG (code ``dag_not_found``).
+            InvalidInput: the DAG cannot be triggered, or not like this (bad run id, conf that fails its schema, …).
+        """
+
+    def started(self, run: DagRun) -> None:
+        """The run is in the store: go. Called once per created run, in the event loop; must neither block nor raise."""
 
 
 class Deployment(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""Triggers: durable before they are answered, and one run each, however often they are sent."""
