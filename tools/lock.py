@@ -1,8 +1,8 @@
 """Resolve pyproject.toml into the hashed requirement files.
 
-A file is one consistent set that `pip install --require-hashes` takes on every supported Python. It may stand on another
-file, which it includes and to whose versions it is bound; it then lists only what it adds. No file names a package index:
-which index serves the packages is the business of whoever installs.
+A file is one consistent set that `pip install --require-hashes` takes on every supported Python. It may stand on
+another file, which it includes and to whose versions it is bound; it then lists only what it adds. No file names a
+package index: which index serves the packages is the business of whoever installs.
 
 Usage: `make lock` keeps locked versions where it can, `make lock ARGS=--upgrade` takes the newest.
 """
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
     """Write every file of the table, in order; further arguments go to the resolver."""
     uv = _find_uv()
     for lock in LOCKS:
-        below = _blocks(lock.base)
+        below = packages(lock.base)
         resolved = _split(_resolve(uv, lock, arguments))
         added = [block for block in resolved if _pin(block) not in {_pin(known) for known in below}]
         head = [f"-r {lock.base}\n"] if lock.base else []
@@ -65,7 +65,7 @@ def _resolve(uv: str, lock: Lock, arguments: list[str]) -> str:
     """The full resolution; what is locked today is written where the resolver looks for versions to prefer."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / lock.name
-        output.write_text("".join(_blocks(lock.name)), encoding="utf-8")
+        output.write_text("".join(packages(lock.name)), encoding="utf-8")
         command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header", "--no-config"]
         command += ["--python-version", OLDEST_PYTHON, "--output-file", str(output)]
         if lock.base:
@@ -74,14 +74,14 @@ def _resolve(uv: str, lock: Lock, arguments: list[str]) -> str:
         return output.read_text(encoding="utf-8")
 
 
-def _blocks(name: str | None) -> list[str]:
+def packages(name: str | None) -> list[str]:
     """The packages of a requirement file and of all it stands on."""
     file = ROOT / FOLDER / name if name else None
     if file is None or not file.exists():
         return []
     text = file.read_text(encoding="utf-8")
     below = [line.removeprefix("-r ") for line in text.splitlines() if line.startswith("-r ")]
-    return [block for base in below for block in _blocks(base)] + _split(text)
+    return [block for base in below for block in packages(base)] + _split(text)
 
 
 def _split(text: str) -> list[str]:
