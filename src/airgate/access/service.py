@@ -27,7 +27,7 @@ REMEMBERED_SECONDS: Final = 60.0
 LONGEST_NAME: Final = 64
 LONGEST_PASSWORD: Final = 1024
 _TOUCH_AFTER: Final = timedelta(seconds=60)
-_PASSWORD_LETTERS: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_LETTERS: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Without the letters and digits that look alike."""
 
 
@@ -179,7 +179,7 @@ class Access:
         """
         if await self._database.read(identities.count) > 0:
             return None
-        chosen = password if password is not None else "".join(secrets.choice(_PASSWORD_LETTERS) for _ in range(20))
+        chosen = password if password is not None else "".join(secrets.choice(_LETTERS) for _ in range(20))
         identity = self._draft(user, Role.ADMIN)
         issued = self._token(identity.id, "made at the first start")
         first = await self._database.write(_create_first, identity, await self._hash(chosen), issued.token)

@@ -1,0 +1,445 @@
+"""The settings of Airgate: one table of name, type, default and help.
+
+The table is the `Settings` struct itself. A configuration file, the environment, the options of ``airgate up`` and
+`docs/configuration.md` all come from it. A value given in two places counts in this order: option, environment
+variable, file, default.
+
+A setting ``engine.parallelism`` is ``parallelism`` in the table ``[engine]`` of the file,
+``AIRGATE_ENGINE_PARALLELISM`` in the environment and ``--engine-parallelism`` on the command line.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import math
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+FILE_NAME: Final = "airgate.toml"
+_KEY_FILE_NAME: Final = "secret.key"
+_PREFIX: Final = "AIRGATE_"
+OTHER_VARIABLES: Final = frozenset({"AIRGATE_CONFIG", "AIRGATE_SERVER", "AIRGATE_TOKEN", "AIRGATE_INSTALLER"})
+"""Variables with our prefix that are not settings of the server."""
+
+Natural = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class SettingsError(Exception):
+    """A setting cannot be used. The message is one line that names the value, where it came from, and what is right."""
+
+
+class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The administrator that the first start creates."""
+
+    user: Annotated[str, Meta(min_length=1, description="Name of the administrator that the first start creates.")] = (
+        "admin"
+    )
+    password: Annotated[
+        str | None, Meta(description="The administrator's password. Without it one is made up and shown once.")
+    ] = None
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The embedded engine."""
+
+    isolation: Annotated[
+        Literal["fork", "reuse"],
+        Meta(
+            description="`fork`: every try runs in a process of its own. `reuse`: a process runs many tries of one "
+            "file version, one after another; faster, but a try sees what earlier ones left in memory."
+        ),
+    ] = "fork"
+    reuse_limit: Annotated[Positive, Meta(description="With `reuse`: tries after which a process is replaced.")] = 100
+    parallelism: Annotated[Positive, Meta(description="Tries that run at the same time, over all DAGs.")] = 32
+    spares: Annotated[
+        Natural, Meta(description="Warm processes kept ready for each DAG file that was used lately.")
+    ] = 1
+    warm_files: Annotated[
+        Positive, Meta(description="DAG files kept imported; beyond that, the least recently used ones go.")
+    ] = 32
+    import_timeout: Annotated[
+        Seconds, Meta(description="Seconds after which the import of a DAG file is given up.")
+    ] = 30.0
+    kill_grace: Annotated[
+        Seconds,
+        Meta(description="Seconds between SIGTERM and SIGKILL when a try is stopped. Airflow waits as long."),
+    ] = 60.0
+    dags_paused_at_creation: Annotated[
+        bool,
+        Meta(
+            description="Whether a DAG that is seen for the first time starts paused, as Airflow has it. A run of a "
+            "paused DAG stays queued."
+        ),
+    ] = False
+
+
+class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The server."""
+
+    max_body: Annotated[Positive, Meta(description="Largest request body, in bytes.")] = 10 * 1024 * 1024
+    page_limit: Annotated[Positive, Meta(description="Items in a page of a list where the request does not say.")] = 100
+    max_page_limit: Annotated[
+        Positive, Meta(description="Most items in a page of a list; larger limits are lowered to it, as Airflow does.")
+    ] = 100
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, checked. Paths are absolute."""
+
+    dags: Annotated[Path, Meta(description="The DAG folder.")] = Path("dags")
+    host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0: any that is free.")] = 8080
+    database: Annotated[
+        str | None,
+        Meta(
+            description="Where everything is kept: `postgresql://user:password@host/name`, or `sqlite:////path/to.db`. "
+            "Without it: SQLite in the data folder."
+        ),
+    ] = None
+    data: Annotated[
+        Path, Meta(description="The data folder: database, task logs, secret key, and `airgate.toml` if there is one.")
+    ] = Path(".airgate")
+    python: Annotated[
+        Path | None,
+        Meta(
+            description="Python interpreter that runs DAG code; it has Airflow 3's Task SDK and what your DAGs import. "
+            "Without it: the one that runs Airgate."
+        ),
+    ] = None
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The server's own log. Task logs are complete.")
+    ] = "info"
+    secret_key: Annotated[
+        str | None,
+        Meta(
+            description="Fernet key that encrypts passwords and values in the database. Without it: one is generated "
+            "into the data folder. Keep it with your backups, apart from the database."
+        ),
+    ] = None
+    admin: AdminSettings = AdminSettings()
+    engine: EngineSettings = EngineSettings()
+    http: HttpSettings = HttpSettings()
+
+    @property
+    def database_url(self) -> str:
+        """The database to open."""
+        return self.database or f"sqlite:///{self.data / 'airgate.db'}"
+
+    @property
+    def interpreter(self) -> Path:
+        """The Python that runs DAG code."""
+        return self.python or Path(sys.executable)
+
+
+_DATABASE: Final = re.compile(r"(postgresql(\+psycopg)?://|sqlite:///)\S+$")
+
+SECRETS: Final = frozenset({"admin.password", "secret_key", "database"})
+"""Settings whose values are never shown."""
+
+WITHOUT_OPTION: Final = frozenset({"admin.password", "secret_key"})
+"""Settings that command lines must not carry, as every user of the machine can read those."""
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table."""
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return _PREFIX + self.name.replace(".", "_").upper()
+
+    @property
+    def expects(self) -> str:
+        """What its value must be, in words."""
+        if self.name == "database":
+            return "postgresql://user:password@host/name or sqlite:////path/to.db"
+        return _in_words(self.type)
+
+    @property
+    def option(self) -> str | None:
+        """Its option of ``airgate up``, if it has one."""
+        if self.name in WITHOUT_OPTION:
+            return None
+        return "--" + self.name.replace(".", "-").replace("_", "-")
+
+
+def _in_words(annotation: Any) -> str:
+    plain, *extras = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    if get_origin(plain) is Literal:
+        return "one of " + ", ".join(get_args(plain))
+    if plain in (int, float):
+        return _range("a whole number" if plain is int else "a number", extras)
+    if plain is bool:
+        return "true or false"
+    return "a path" if Path in (plain, *get_args(plain)) else "text"
+
+
+def _range(what: str, extras: list[Meta]) -> str:
+    bounds = {
+        bound: value for meta in extras for bound in ("ge", "gt", "le") if (value := getattr(meta, bound)) is not None
+    }
+    words = {"ge": "from", "gt": "above", "le": "up to"}
+    return " ".join([what, *(f"{words[bound]} {value}" for bound, value in bounds.items())])
+
+
+def _rows(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[Setting]:
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        annotation = hints[field.name]
+        if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+            yield from _rows(annotation, f"{field.name}.")
+            continue
+        texts = [extra.description for extra in annotation.__metadata__ if isinstance(extra, Meta)]
+        yield Setting(
+            name=prefix + field.name,
+            type=annotation,
+            default=field.default,
+            help=next(text for text in reversed(texts) if text),
+        )
+
+
+TABLE: Final = tuple(_rows(Settings))
+"""Every setting, in the order of the documentation."""
+
+_BY_NAME: Final = {setting.name: setting for setting in TABLE}
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A value as somebody gave it: `source` says where, in words for the one who did."""
+
+    name: str
+    value: Any
+    source: str
+    base: Path
+    """The folder that relative paths are meant from."""
+
+
+def load(
+    *,
+    options: Mapping[str, str] | None = None,
+    environment: Mapping[str, str],
+    config: Path | None = None,
+    folder: Path,
+) -> Settings:
+    """The settings as given by options, environment and file.
+
+    Args:
+        options: values of command-line options by name of the setting, as text.
+        environment: the environment variables; those with unknown names are left alone.
+        config: the file to read; without it ``AIRGATE_CONFIG``, else ``airgate.toml`` in the data folder if it exists.
+        folder: what relative paths are meant from, but for those in the file, which start from the file's folder.
+
+    Raises:
+        SettingsError: a file cannot be read, or a value cannot be used.
+    """
+    from_options = [
+        Given(name, value, f"option {_BY_NAME[name].option}", folder) for name, value in (options or {}).items()
+    ]
+    from_environment = list(_from_environment(environment, folder))
+    file = _file(config, environment, folder, [*from_environment, *from_options])
+    from_file = [] if file is None else list(_from_file(file))
+    values: dict[str, Any] = {}
+    for given in [*from_file, *from_environment, *from_options]:
+        values[given.name] = _value(given)
+    return _assembled(values, folder)
+
+
+def _file(config: Path | None, environment: Mapping[str, str], folder: Path, givens: list[Given]) -> Path | None:
+    """The file to read. One that was named must exist."""
+    named = config or (Path(environment["AIRGATE_CONFIG"]) if environment.get("AIRGATE_CONFIG") else None)
+    if named is not None:
+        path = folder / named
+        if not path.is_file():
+            raise SettingsError(f"configuration file {path} does not exist")
+        return path
+    data = [_value(given) for given in givens if given.name == "data"] or [folder / Settings().data]
+    path = data[-1] / FILE_NAME
+    return path if path.is_file() else None
+
+
+def _from_environment(environment: Mapping[str, str], folder: Path) -> Iterator[Given]:
+    for setting in TABLE:
+        value = environment.get(setting.variable)
+        if value is None or value == "":
+            continue
+        if setting.name == "port" and value.startswith("tcp://"):
+            continue  # Kubernetes sets AIRGATE_PORT=tcp://… in the pods beside a service that is named airgate
+        yield Given(setting.name, value, f"environment variable {setting.variable}", folder)
+
+
+def _from_file(path: Path) -> Iterator[Given]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"configuration file {path} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    lines = _lines(text)
+    for name, value in _flat(tree):
+        source = f"{path}, line {lines[name]}" if name in lines else str(path)
+        if name not in _BY_NAME:
+            raise SettingsError(f"{source}: there is no setting {name!r}{_suggestion(name)}")
+        yield Given(name, value, source, path.parent)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+_TABLE_LINE: Final = re.compile(r"\s*\[\s*([\w.-]+)\s*\]")
+_KEY_LINE: Final = re.compile(r"\s*([\w.-]+)\s*=")
+
+
+def _lines(text: str) -> dict[str, int]:
+    """Which line names which setting. Good enough to point at; TOML's rarer spellings get no line."""
+    found: dict[str, int] = {}
+    prefix = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if table := _TABLE_LINE.match(line):
+            prefix = table[1] + "."
+        elif key := _KEY_LINE.match(line):
+            found.setdefault(prefix + key[1], number)
+    return found
+
+
+def _suggestion(name: str) -> str:
+    close = difflib.get_close_matches(name, _BY_NAME, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _value(given: Given) -> Any:
+    """The value, converted to the setting's type. Text counts as numbers and booleans where it came as text."""
+    setting = _BY_NAME[given.name]
+    is_text = isinstance(given.value, str)
+    try:
+        value = msgspec.convert(given.value, setting.type, strict=not is_text, dec_hook=_path)
+        _check(given.name, value)
+    except msgspec.ValidationError as error:
+        shown = "have this value" if given.name in SECRETS else f"be {given.value!r}"
+        raise SettingsError(f"{given.source}: {given.name} cannot {shown}; expected is {setting.expects}") from error
+    if isinstance(value, Path):
+        value = given.base / value.expanduser()
+    return value
+
+
+def _check(name: str, value: Any) -> None:
+    """What a type alone does not say."""
+    wrong_url = name == "database" and value is not None and not _DATABASE.match(value)
+    if wrong_url or (isinstance(value, float) and not math.isfinite(value)):
+        raise msgspec.ValidationError
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise msgspec.ValidationError
+
+
+def _assembled(values: Mapping[str, Any], folder: Path) -> Settings:
+    tree: dict[str, Any] = {}
+    for name, value in values.items():
+        group, _, leaf = name.rpartition(".")
+        (tree.setdefault(group, {}) if group else tree)[leaf] = value
+    groups = {"admin": AdminSettings, "engine": EngineSettings, "http": HttpSettings}
+    for group, struct in groups.items():
+        tree[group] = struct(**tree.get(group, {}))
+    settings = Settings(**tree)
+    return msgspec.structs.replace(settings, dags=folder / settings.dags, data=folder / settings.data)
+
+
+def unknown_variables(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Variables that look like a setting but are none, each with the one it resembles.
+
+    Others with our prefix are left alone: Kubernetes makes some for a service that is named airgate.
+    """
+    known = {setting.variable for setting in TABLE}
+    found = []
+    for name in sorted(environment):
+        if name.startswith(_PREFIX) and name not in known | OTHER_VARIABLES:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+            found += [(name, close[0])] if close else []
+    return tuple(found)
+
+
+def prepare_data_folder(data: Path) -> None:
+    """Make the data folder, closed to other users, and keep version control away from it.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ignore = data / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"the data folder {data} cannot be made: {error.strerror or error}") from error
+
+
+def secret_key(settings: Settings, random_bytes: Callable[[int], bytes] = os.urandom) -> bytes:
+    """The Fernet key: the one that is set, else the data folder's, which is made at the first call.
+
+    Raises:
+        SettingsError: the key is none, or its file cannot be read or written.
+    """
+    if settings.secret_key is not None:
+        return _checked_key(settings.secret_key.encode(), "secret_key")
+    path = settings.data / _KEY_FILE_NAME
+    try:
+        if not path.exists():
+            write_private(path, base64.urlsafe_b64encode(random_bytes(32)), replace=False)
+        return _checked_key(path.read_bytes().strip(), str(path))
+    except OSError as error:
+        raise SettingsError(f"the secret key {path} cannot be used: {error.strerror or error}") from error
+
+
+def _checked_key(key: bytes, source: str) -> bytes:
+    try:
+        right = len(base64.urlsafe_b64decode(key)) == 32
+    except (binascii.Error, ValueError):
+        right = False
+    if not right:
+        raise SettingsError(f"{source} is no Fernet key: 32 bytes in URL-safe base64 are expected")
+    return key
+
+
+def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
+    """Write a file that only this user may read, whole or not at all. Without `replace`, an existing one is kept."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        if replace:
+            beside.replace(path)
+        elif not path.exists():
+            os.link(beside, path)
+    except FileExistsError:
+        pass  # another process was first, and its file is as good
+    finally:
+        beside.unlink(missing_ok=True)
