@@ -1,8 +1,8 @@
 """Install a requirement file, and this working copy, into the virtual environment whose Python runs this script.
 
-uv does in a few seconds what takes pip half a minute, so it is fetched first and used when it works. It looks at the default index
-only; where packages come from elsewhere, or uv does not run, pip does the job with whatever configuration it has. Both
-check the same hashes.
+uv does in a few seconds what takes pip half a minute, so it is fetched first and used when it works. It looks at the
+default index only; where packages come from elsewhere, or uv does not run, pip does the job with whatever configuration
+it has. Both check the same hashes.
 
 Usage: `.venv/bin/python tools/install.py run|dev|bench`. AIRGATE_INSTALLER=pip leaves uv out.
 """
