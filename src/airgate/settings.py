@@ -338,7 +338,7 @@ def _value(given: Given) -> Any:
         _check(given.name, value)
     except msgspec.ValidationError as error:
         shown = "have this value" if given.name in SECRETS else f"be {given.value!r}"
-        raise SettingsError(f"{given.source}: {given.name} cannot {shown}; expected is {setting.expects}") from error
+        raise SettingsError(f"{given.source}: {given.name} cannot {shown}: it must be {setting.expects}") from error
     if isinstance(value, Path):
         value = given.base / value.expanduser()
     return value

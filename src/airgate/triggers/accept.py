@@ -9,11 +9,12 @@ from typing import Final
 from uuid import UUID
 
 from airgate.deployments.ports import Deployment, Starter
-from airgate.model.errors import Conflict, InvalidInput
+from airgate.model.errors import Conflict, InvalidInput, NotFound
 from airgate.model.run import DagRun
 from airgate.model.trigger import Accepted, Trigger, TriggerRequest, TriggerState
+from airgate.store import runs
 from airgate.store import triggers as stored
-from airgate.store.database import Database
+from airgate.store.database import Database, Tx
 from airgate.triggers.fingerprint import fingerprint
 
 MAX_KEY_LENGTH: Final = 255
@@ -27,7 +28,8 @@ class Triggers:
     Obligations (each has a test):
       * an answer is given only after trigger and run are committed;
       * a created run is handed to its deployment exactly once, even when the caller has gone away meanwhile;
-      * a repeated idempotency key with the same request answers with the same run, and starts nothing;
+      * a repeated idempotency key with the same request answers with the same run, and starts nothing, even when the
+        DAG could not be triggered any more;
       * without a key, the same run id twice is a Conflict.
 
     Args:
@@ -62,7 +64,13 @@ class Triggers:
         return await self._attempt(deployment, request, digest)
 
     async def _attempt(self, deployment: Deployment, request: TriggerRequest, digest: str) -> Accepted:
-        run = await deployment.starter.plan(request)
+        try:
+            run = await deployment.starter.plan(request)
+        except (InvalidInput, NotFound) as refusal:
+            repeated = await self._made_before(deployment.name, request, digest)
+            if repeated is None:
+                raise refusal from None
+            return repeated
         trigger = Trigger(
             id=self._new_id(),
             deployment=deployment.name,
@@ -80,6 +88,12 @@ class Triggers:
         if not accepted.created and request.idempotency_key is None:
             raise _repeated(accepted.run, run)
         return accepted
+
+    async def _made_before(self, deployment: str, request: TriggerRequest, digest: str) -> Accepted | None:
+        """The run this request made earlier, whatever has become of its DAG since; None if it made none."""
+        if request.idempotency_key is None:
+            return None
+        return await self._database.read(_find, deployment, _stored_key(request.idempotency_key), digest)
 
     async def _commit(self, starter: Starter, trigger: Trigger, run: DagRun) -> Accepted:
         """Write both, and wake the deployment in the moment of the commit.
@@ -109,8 +123,22 @@ def check_key(key: str | None) -> None:
 def idempotency_key(request: TriggerRequest, run: DagRun) -> str:
     """The stored key: the client's, or one made of the run. Prefixes keep the two kinds apart."""
     if request.idempotency_key is not None:
-        return f"key:{request.idempotency_key}"
+        return _stored_key(request.idempotency_key)
     return f"run:{run.dag_id}:{run.run_id}"
+
+
+def _stored_key(key: str) -> str:
+    return f"key:{key}"
+
+
+def _find(tx: Tx, deployment: str, key: str, digest: str) -> Accepted | None:
+    try:
+        trigger = stored.get(tx, deployment, key)
+    except NotFound:
+        return None
+    if trigger.fingerprint != digest:
+        raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
+    return Accepted(run=runs.get(tx, trigger.dag_id, trigger.run_id), created=False)
 
 
 def _chosen_by_server(request: TriggerRequest, conflict: Conflict) -> bool:
