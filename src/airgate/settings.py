@@ -369,6 +369,13 @@ def _assembled(values: Mapping[str, Any], folder: Path) -> Settings:
     return msgspec.structs.replace(settings, dags=folder / settings.dags, data=folder / settings.data)
 
 
+def shown(value: Any) -> str:
+    """A default as people write it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def unknown_variables(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Variables that look like a setting but are none, each with the one it resembles.
 

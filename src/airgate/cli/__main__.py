@@ -1,0 +1,7 @@
+"""`python -m airgate.cli` is `airgate`."""
+
+from __future__ import annotations
+
+from airgate.cli.root import main
+
+main()

@@ -1,0 +1,58 @@
+"""Registering commands that speak to a server."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final
+
+import typer
+
+from airgate.cli.api import Api
+from airgate.cli.output import Output
+from airgate.cli.register import Option, option, target, with_options
+
+SHARED: Final = (
+    option("server", typer.Option("--server", help="Address of the server [env: AIRGATE_SERVER].")),
+    option("token", typer.Option("--token", help="API token [env: AIRGATE_TOKEN].")),
+    Option(
+        "as_json",
+        Option.KEYWORD_ONLY,
+        default=False,
+        annotation=Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")],
+    ),
+)
+
+
+class Call:
+    """One command being run: the server it speaks to, where its results go, and options taken from a table."""
+
+    def __init__(self, api: Api, output: Output, given: dict[str, Any]) -> None:
+        self.api = api
+        self.out = output
+        self.given = given
+
+
+def command(
+    app: typer.Typer, name: str | None = None, options: Sequence[Option] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as a command. Its first parameter is named `call` and is a `Call`.
+
+    `options` are more options, whose values are found in `Call.given`.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(call: dict[str, Any], **values: Any) -> None:
+            where = target(call.pop("server"), call.pop("token"))
+            output = Output(as_json=call.pop("as_json"))
+            api = Api(where)
+            try:
+                function(call=Call(api, output, call), **values)
+            finally:
+                api.close()
+
+        app.command(name)(with_options(run, [*options, *SHARED], drop="call"))
+        return function
+
+    return register
