@@ -16,7 +16,15 @@ Three conversations:
              child → `Hello`, and `Idle` after each try when it is to be used again
 
 Messages the engine sends of itself, and events a process sends of itself, carry id -1 and get no answer.
-`NextRun` and `ManualInterval` are requests with an id >= 0, answered by a frame with the same id.
+`NextRun` and `ManualInterval` are requests with an id >= 0, answered by a frame with the same id: `RunDates`, or
+`Failed`.
+
+A DAG-file process may ask, too: code at the top of a DAG file (or in a timetable) that reads a variable or a
+connection sends the Task SDK's own ``GetVariable``, ``GetConnection``, … as a request with an id >= 0 on the file's
+connection, and waits for the answer. Such bodies are told from `RunDates` and `Failed` by their ``type``. What is not
+answered hangs until the engine's time limit for imports.
+
+A nursery on Linux adopts tries whose DAG-file process died before them, and sends their `ChildGone` in its stead.
 """
 
 from __future__ import annotations
@@ -115,11 +123,20 @@ class RunDates(msgspec.Struct, tag="RunDates", tag_field="type", kw_only=True):
     partition_key: Optional[str] = None
 
 
+class Failed(msgspec.Struct, tag="Failed", tag_field="type", kw_only=True):
+    """Answer to a question that DAG code could not answer: what it raised, in one line."""
+
+    message: str
+
+
 class StartTry(msgspec.Struct, tag="StartTry", tag_field="type", kw_only=True):
     """Run one try (or, with `callback`, a DAG's or a dead try's callback) in this child."""
 
     startup: Dict[str, Any]
-    """Airflow's ``StartupDetails`` as a map (`ti`, `ti_context`, `dag_rel_path`, `bundle_info`, `start_date`, …)."""
+    """Airflow's ``StartupDetails`` as a map (`ti`, `ti_context`, `dag_rel_path`, `bundle_info`, `start_date`, …).
+
+    For a DAG's callback only ``ti_context.dag_run`` is needed, and `ti` is the run's last task instance, if any.
+    """
     log_path: str
     """Where this try's log goes: JSON lines, appended; the folder exists."""
     env: Dict[str, str] = {}
@@ -137,5 +154,5 @@ class Idle(msgspec.Struct, tag="Idle", tag_field="type", kw_only=True):
     """The child has finished a try, callbacks included, and can take another."""
 
 
-ToEngine = Union[Hello, ChildGone, Parsed, Idle]
+ToEngine = Union[Hello, ChildGone, Parsed, RunDates, Failed, Idle]
 ToProcess = Union[ForkFile, Shutdown, Warm, NextRun, ManualInterval, StartTry]
