@@ -46,9 +46,9 @@ class Api:
         """POST JSON, and give back the answer's."""
         return self._send("POST", path, json=body, headers=headers or {}).json()
 
-    def patch(self, *path: str, body: Any) -> Any:
+    def patch(self, *path: str, body: Any, **query: Any) -> Any:
         """PATCH with JSON, and give back the answer's."""
-        return self._send("PATCH", path, json=body).json()
+        return self._send("PATCH", path, json=body, params=_given(query)).json()
 
     def delete(self, *path: str) -> None:
         """DELETE a thing."""
@@ -84,7 +84,8 @@ class Api:
             except httpx.HTTPError as error:
                 if not repeatable or attempt == _ATTEMPTS - 1:
                     raise Problem(
-                        f"{self.target.server} did not answer: {error or type(error).__name__}", ExitCode.UNAVAILABLE
+                        f"{self.target.server} did not answer: {str(error) or type(error).__name__}",
+                        ExitCode.UNAVAILABLE,
                     ) from error
             except httpx.InvalidURL as error:
                 raise Problem(f"{self.target.server} is no server address: {error}", ExitCode.USAGE) from error

@@ -41,8 +41,8 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The real command, for it is to run (or to be completed)."""
-        name, stand_in, rest = super().resolve_command(ctx, args)
-        return name, stand_in and load(name), rest
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name else None, rest
 
 
 def load(name: str) -> Any:
