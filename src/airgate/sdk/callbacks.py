@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from airflow.sdk.api.datamodels._generated import DagRun, TaskInstance, TIRunContext
 from airflow.sdk.execution_time import task_runner
@@ -14,7 +14,7 @@ _TASK = {"task_failure": "on_failure_callback", "task_retry": "on_retry_callback
 _MAIL = {"task_failure": "email_on_failure", "task_retry": "email_on_retry"}
 
 
-def run(kind: str, startup: Dict[str, Any], reason: str, dags: Dict[str, Any], log: Any) -> None:
+def run(kind: str, startup: dict[str, Any], reason: str, dags: dict[str, Any], log: Any) -> None:
     """Call the callbacks of this kind. What they raise is logged, and the next one is called.
 
     Args:
@@ -42,19 +42,19 @@ def run(kind: str, startup: Dict[str, Any], reason: str, dags: Dict[str, Any], l
         raise ValueError(f"there is no callback of the kind {kind!r}")
 
 
-def _of_dag(kind: str, dag: Any, dag_run: Any, ti: Optional[Any], reason: str, log: Any) -> None:
+def _of_dag(kind: str, dag: Any, dag_run: Any, ti: Any | None, reason: str, log: Any) -> None:
     callbacks = _listed(getattr(dag, _DAG[kind]))
     if not callbacks:
         log.warning("Callback requested, but dag didn't have any", dag_id=dag.dag_id)
         return
-    context: Dict[str, Any] = {"dag": dag, "run_id": dag_run.run_id}
+    context: dict[str, Any] = {"dag": dag, "run_id": dag_run.run_id}
     task = None if ti is None else dag.task_dict.get(ti.task_id)
     if task is not None and ti is not None:
         server = TIRunContext.model_construct(dag_run=dag_run, max_tries=task.retries)
         context = _instance(ti, task, server, task.retries).get_template_context()
     context["reason"] = reason
     for callback in callbacks:
-        log.info(f"Executing on_{kind[4:]} dag callback", dag_id=dag.dag_id)
+        log.info("Executing dag callback", kind=_DAG[kind], dag_id=dag.dag_id)
         _call(callback, context, log)
 
 
@@ -70,7 +70,9 @@ def _of_task(kind: str, dag: Any, ti: Any, server: Any, reason: str, log: Any) -
         _call(callback, context, log)
     if task.email and getattr(task, _MAIL[kind]):
         error = Exception(reason) if reason else None
-        task_runner._send_error_email_notification(task, instance, context, error, log)
+        task_runner._send_error_email_notification(  # noqa: SLF001 - as Airflow's DAG processor does
+            task, instance, context, error, log
+        )
 
 
 def _instance(ti: Any, task: Any, server: Any, max_tries: int) -> Any:
@@ -86,7 +88,7 @@ def _call(callback: Any, context: Any, log: Any) -> None:
         log.exception("Callback failed", callback=getattr(callback, "__name__", str(callback)))
 
 
-def _listed(callbacks: Any) -> List[Any]:
+def _listed(callbacks: Any) -> list[Any]:
     if not callbacks:
         return []
     return list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from typing import Any, Deque, Dict, Iterator, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import structlog
@@ -46,7 +47,7 @@ class FileComms(CommsDecoder[Any, Any]):
         super().__init__(
             log=structlog.get_logger(logger_name="task"), socket=sock, body_decoder=_BODY, err_decoder=_ERROR
         )
-        self._aside: Deque[_ResponseFrame] = deque()
+        self._aside: deque[_ResponseFrame] = deque()
 
     def _read_frame(self, maxfds: int | None = None) -> Any:
         while True:
@@ -56,7 +57,7 @@ class FileComms(CommsDecoder[Any, Any]):
                 continue
             return (frame, []) if maxfds else frame
 
-    def set_aside(self) -> Iterator[Tuple[int, msgspec.Struct]]:
+    def set_aside(self) -> Iterator[tuple[int, msgspec.Struct]]:
         """Orders that came while an answer was awaited, oldest first; each is given once."""
         while self._aside:
             frame = self._aside.popleft()
@@ -72,4 +73,4 @@ class SilentComms:
         return None
 
 
-Answers = Dict[str, Any]
+Answers = dict[str, Any]

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from typing import Any, Dict, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 from setproctitle import setproctitle
@@ -40,10 +40,10 @@ def main(engine: Engine, order: protocol.ForkFile) -> NoReturn:
     """Be the process of one DAG file, until the engine is gone or says so."""
     os.setsid()
     if hasattr(atexit, "_clear"):
-        atexit._clear()
+        atexit._clear()  # noqa: SLF001 - what the nursery has registered is the nursery's
     _title(f"dag file {order.path}")
     wire = Wire.connect(engine.path)
-    hello(wire, engine, "file", os.getpid(), file_key=order.file_key)
+    hello(wire, engine, "file", file_key=order.file_key)
     DagFile(wire, engine, order).run()
 
 
@@ -55,7 +55,7 @@ class DagFile(Parent):
         self._engine = engine
         self._order = order
         self._streams = logs.Streams(_Prepared.sink)
-        self._dags: Dict[str, Any] = {}
+        self._dags: dict[str, Any] = {}
         self._bundle = tryrun.bundle_of(order.root)
         # Held open by this process alone: when it closes, idle children know that nobody forks for them any more.
         self._orphaned, self._alive = os.pipe()

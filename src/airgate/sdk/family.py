@@ -8,7 +8,9 @@ import signal
 import socket
 import sys
 import traceback
-from typing import Callable, NoReturn, Set
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
 
 import msgspec
 
@@ -26,7 +28,7 @@ class Parent:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self.children: Set[int] = set()
+        self.children: set[int] = set()
         self._alarm, self._alarm_in = socket.socketpair()
         self._alarm.setblocking(False)
         self._alarm_in.setblocking(False)
@@ -90,21 +92,17 @@ class Parent:
             self.handle(frame_id, msgspec.convert(body, protocol.ToProcess))
 
     def _woken(self) -> None:
-        try:
+        with suppress(BlockingIOError):
             while self._alarm.recv(512):
                 pass
-        except BlockingIOError:
-            pass
         self.reap()
 
 
 def leave(code: int) -> NoReturn:
     """End this process at once, after what was printed has been written."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with suppress(OSError, ValueError):
             stream.flush()
-        except (OSError, ValueError):
-            pass
     os._exit(code)
 
 

@@ -8,8 +8,10 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, Optional
+from pathlib import Path
+from typing import Any
 
 from airflow import settings
 from airflow.exceptions import AirflowClusterPolicyError, AirflowClusterPolicySkipDag, AirflowClusterPolicyViolation
@@ -25,13 +27,13 @@ from airgate.sdk import snapshot
 class Loaded:
     """What importing a DAG file gave: its usable DAGs, and what was wrong with the rest."""
 
-    dags: Dict[str, Any] = field(default_factory=dict)
-    specs: List[Dict[str, Any]] = field(default_factory=list)
-    errors: List[str] = field(default_factory=list)
-    warnings: List[str] = field(default_factory=list)
+    dags: dict[str, Any] = field(default_factory=dict)
+    specs: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
-    def error(self) -> Optional[str]:
+    def error(self) -> str | None:
         """All errors as one text, or None."""
         return "\n\n".join(self.errors) or None
 
@@ -53,14 +55,14 @@ def load(path: str, root: str) -> Loaded:
 
 
 def _extend_path(root: str) -> None:
-    plugins = os.path.join(os.path.dirname(os.path.abspath(root)), "plugins")
-    for folder in (root, plugins):
-        if os.path.isdir(folder) and folder not in sys.path:
-            sys.path.append(folder)
+    plugins = Path(root).absolute().with_name("plugins")
+    for folder in (Path(root), plugins):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.append(str(folder))
 
 
-def _import(path: str, loaded: Loaded) -> List[Any]:
-    if not os.path.isfile(path):
+def _import(path: str, loaded: Loaded) -> list[Any]:
+    if not Path(path).is_file():
         loaded.errors.append(f"File not found: {path}")
         return []
     name = get_unique_dag_module_name(path)
@@ -90,9 +92,9 @@ def _execute(name: str, path: str) -> Any:
     return module
 
 
-def _dags_of(module: Any) -> List[Any]:
+def _dags_of(module: Any) -> list[Any]:
     """The module's DAGs: its globals first, in their order, then those that registered themselves."""
-    found: Dict[int, Any] = {}
+    found: dict[int, Any] = {}
     for value in list(vars(module).values()):
         if isinstance(value, DAG):
             value.fileloc = module.__file__
@@ -147,7 +149,7 @@ def _import_error(error: BaseException) -> str:
     return text
 
 
-def _described(caught: Iterable[warnings.WarningMessage]) -> List[str]:
+def _described(caught: Iterable[warnings.WarningMessage]) -> list[str]:
     texts = []
     for warning in caught:
         category = warning.category.__name__

@@ -13,8 +13,9 @@ import io
 import os
 import re
 import sys
+from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any, List, Optional
+from typing import Any
 
 import msgspec
 from airflow.sdk._shared.secrets_masker import _secrets_masker
@@ -106,7 +107,7 @@ class PrintedLines(io.RawIOBase):
             part, self._part = bytes(self._part), bytearray()
             self._log([part])
 
-    def _log(self, lines: List[bytes]) -> None:
+    def _log(self, lines: list[bytes]) -> None:
         now = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
         head = f'{{"timestamp":"{now}","level":"{self._level}","event":'.encode()
         out = bytearray()
@@ -132,7 +133,7 @@ def write_all(fd: int, data: Any) -> None:
 def configure(sink: Sink) -> None:
     """Send everything that is logged, by structlog or the standard library, to the sink."""
     reset_logging()
-    configure_logging(json_output=True, output=sink)  # type: ignore[arg-type]
+    configure_logging(json_output=True, output=sink)
 
 
 class Streams:
@@ -140,8 +141,8 @@ class Streams:
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
-        self._out: Optional[PrintedLines] = None
-        self._err: Optional[PrintedLines] = None
+        self._out: PrintedLines | None = None
+        self._err: PrintedLines | None = None
 
     def capture(self) -> None:
         """Replace ``sys.stdout`` and ``sys.stderr`` by ones whose lines become log lines."""
@@ -154,10 +155,8 @@ class Streams:
     def settle(self) -> None:
         """Log what was printed so far, unfinished lines included."""
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with suppress(OSError, ValueError):
                 stream.flush()
-            except (OSError, ValueError):
-                continue
         for lines in (self._out, self._err):
             if lines is not None:
                 lines.finish()

@@ -31,7 +31,7 @@ class Nursery(Parent):
         super().__init__(wire)
         self._engine = engine
 
-    def handle(self, frame_id: int, message: msgspec.Struct) -> None:
+    def handle(self, frame_id: int, message: msgspec.Struct) -> None:  # noqa: ARG002
         """See `Parent`."""
         if isinstance(message, protocol.ForkFile):
             order = message
@@ -73,7 +73,6 @@ def main(socket_path: str, token: str) -> NoReturn:
             wire,
             engine,
             "nursery",
-            os.getpid(),
             python=sys.version.split()[0],
             sdk_version=version("apache-airflow-task-sdk"),
         )

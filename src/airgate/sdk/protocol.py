@@ -29,7 +29,7 @@ A nursery on Linux adopts tries whose DAG-file process died before them, and sen
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Union
+from typing import Any
 
 import msgspec
 
@@ -77,10 +77,10 @@ class Parsed(msgspec.Struct, tag="Parsed", tag_field="type", kw_only=True):
     """What importing the file gave. `dags` are maps of the shape of ``airgate.model.dag.DagSpec``."""
 
     file_key: str
-    dags: List[Dict[str, Any]] = []
-    error: Optional[str] = None
+    dags: list[dict[str, Any]] = []
+    error: str | None = None
     """Import error with its traceback, as Airflow would show it; `dags` is then what could be had anyway."""
-    warnings: List[str] = []
+    warnings: list[str] = []
     seconds: float = 0.0
 
 
@@ -98,11 +98,11 @@ class NextRun(msgspec.Struct, tag="NextRun", tag_field="type", kw_only=True):
     """Ask a DAG's timetable for its next run. Dates are ISO 8601 with offset, or None. Answered by `RunDates`."""
 
     dag_id: str
-    last_interval: Optional[List[str]]
+    last_interval: list[str] | None
     """[start, end] of the newest scheduled run, None before the first."""
-    last_run_after: Optional[str] = None
-    earliest: Optional[str] = None
-    latest: Optional[str] = None
+    last_run_after: str | None = None
+    earliest: str | None = None
+    latest: str | None = None
     catchup: bool = False
 
 
@@ -116,11 +116,11 @@ class ManualInterval(msgspec.Struct, tag="ManualInterval", tag_field="type", kw_
 class RunDates(msgspec.Struct, tag="RunDates", tag_field="type", kw_only=True):
     """Dates of a run, as the timetable gave them; `run_after` None: there is no such run."""
 
-    run_after: Optional[str] = None
-    data_interval: Optional[List[str]] = None
-    run_id: Optional[str] = None
+    run_after: str | None = None
+    data_interval: list[str] | None = None
+    run_id: str | None = None
     """What the timetable would call a scheduled run."""
-    partition_key: Optional[str] = None
+    partition_key: str | None = None
 
 
 class Failed(msgspec.Struct, tag="Failed", tag_field="type", kw_only=True):
@@ -132,18 +132,18 @@ class Failed(msgspec.Struct, tag="Failed", tag_field="type", kw_only=True):
 class StartTry(msgspec.Struct, tag="StartTry", tag_field="type", kw_only=True):
     """Run one try (or, with `callback`, a DAG's or a dead try's callback) in this child."""
 
-    startup: Dict[str, Any]
+    startup: dict[str, Any]
     """Airflow's ``StartupDetails`` as a map (`ti`, `ti_context`, `dag_rel_path`, `bundle_info`, `start_date`, …).
 
     For a DAG's callback only ``ti_context.dag_run`` is needed, and `ti` is the run's last task instance, if any.
     """
     log_path: str
     """Where this try's log goes: JSON lines, appended; the folder exists."""
-    env: Dict[str, str] = {}
+    env: dict[str, str] = {}
     """Added to the environment for this try: ``AIRFLOW_CONN_*``, ``AIRFLOW_VAR_*`` and the like."""
     reuse: bool = False
     """Say `Idle` afterwards and wait for the next `StartTry`, instead of exiting."""
-    callback: Optional[str] = None
+    callback: str | None = None
     """None: run the task. ``dag_success``, ``dag_failure``: the DAG's callback. ``task_failure``, ``task_retry``: the
     task's callbacks only, for a try that died without being able to run them."""
     reason: str = ""
@@ -154,5 +154,5 @@ class Idle(msgspec.Struct, tag="Idle", tag_field="type", kw_only=True):
     """The child has finished a try, callbacks included, and can take another."""
 
 
-ToEngine = Union[Hello, ChildGone, Parsed, RunDates, Failed, Idle]
-ToProcess = Union[ForkFile, Shutdown, Warm, NextRun, ManualInterval, StartTry]
+ToEngine = Hello | ChildGone | Parsed | RunDates | Failed | Idle
+ToProcess = ForkFile | Shutdown | Warm | NextRun | ManualInterval | StartTry

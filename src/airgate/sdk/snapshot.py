@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, Iterable, List, Optional, Set
+from typing import Any
 
 from airflow.sdk.definitions._internal.types import is_arg_set
 from airflow.sdk.definitions.asset import BaseAsset
@@ -13,14 +14,18 @@ from airflow.sdk.module_loading import import_string
 from airflow.serialization.encoders import encode_asset_like
 from airflow.task.priority_strategy import PriorityWeightStrategy
 from airflow.timetables.simple import AssetTriggeredTimetable, NullTimetable
-from dateutil.relativedelta import relativedelta
+from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped]
 
 from airgate.sdk.timetables import core_timetable, manual_interval_is_exact
 
+_RELATIVE = (
+    *("years", "months", "days", "leapdays", "hours", "minutes", "seconds", "microseconds"),
+    *("year", "month", "day", "hour", "minute", "second", "microsecond"),
+)
 _HIGHEST = 2147483647
 _LOWEST = -2147483648
 
-Spec = Dict[str, Any]
+Spec = dict[str, Any]
 
 
 def of_dag(dag: Any) -> Spec:
@@ -107,7 +112,7 @@ def _schedule(dag: Any, core: Any) -> Spec:
     }
 
 
-def _interval(schedule: Any, core: Any) -> Optional[Spec]:
+def _interval(schedule: Any, core: Any) -> Spec | None:
     """What Airflow 2 called ``schedule_interval``, in the form its API shows."""
     if isinstance(schedule, timedelta):
         return {
@@ -117,9 +122,7 @@ def _interval(schedule: Any, core: Any) -> Optional[Spec]:
             "microseconds": schedule.microseconds,
         }
     if isinstance(schedule, relativedelta):
-        names = ("years", "months", "days", "leapdays", "hours", "minutes", "seconds", "microseconds")
-        names += ("year", "month", "day", "hour", "minute", "second", "microsecond")
-        return {"__type": "RelativeDelta", **{name: getattr(schedule, name) for name in names}}
+        return {"__type": "RelativeDelta", **{name: getattr(schedule, name) for name in _RELATIVE}}
     if isinstance(core, NullTimetable):
         return None
     if type(core) is AssetTriggeredTimetable:
@@ -143,23 +146,21 @@ def _dates(dag: Any, tasks: Iterable[Any]) -> Spec:
     }
 
 
-def _utc(moment: Optional[datetime]) -> Optional[datetime]:
+def _utc(moment: datetime | None) -> datetime | None:
     """A plain datetime in UTC: encoders do not know Pendulum's."""
     if moment is None:
         return None
     at = moment.astimezone(timezone.utc)
-    return datetime(
-        at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, tzinfo=timezone.utc
-    )
+    return datetime(at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, tzinfo=timezone.utc)
 
 
-def _seconds(duration: Any) -> Optional[float]:
+def _seconds(duration: Any) -> float | None:
     if duration is None:
         return None
     return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
 
 
-def _run_types(types: Any) -> Optional[List[str]]:
+def _run_types(types: Any) -> list[str] | None:
     if not types:
         return None
     return sorted(str(getattr(kind, "value", kind)) for kind in types)
@@ -272,10 +273,10 @@ def _setup_and_teardown(task: Any) -> Spec:
     return spec
 
 
-def _teardown_scope(task: Any) -> Set[str]:
+def _teardown_scope(task: Any) -> set[str]:
     """Tasks that lie between the teardown and its setups without being its direct upstream."""
     indirect = task.get_flat_relative_ids(upstream=True) - task.upstream_task_ids
-    scope: Set[str] = set()
+    scope: set[str] = set()
     for upstream in task.upstream_list:
         if upstream.is_setup:
             scope |= indirect & upstream.get_flat_relative_ids(upstream=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any, Optional, Union
+from typing import Any
 
 import pendulum
 from airflow.sdk import AssetOrTimeSchedule
@@ -47,7 +47,7 @@ def manual_interval_is_exact(core: Any) -> bool:
         return False
 
 
-def answer(timetable: Any, question: Union[protocol.NextRun, protocol.ManualInterval]) -> protocol.RunDates:
+def answer(timetable: Any, question: protocol.NextRun | protocol.ManualInterval) -> protocol.RunDates:
     """Answer the engine. Raises what the timetable raises."""
     core = core_timetable(timetable)
     if isinstance(question, protocol.NextRun):
@@ -91,7 +91,7 @@ def _last(question: protocol.NextRun) -> Any:
     return DagRunInfo(run_after=run_after, data_interval=interval)
 
 
-def _optional(text: Optional[str]) -> Any:
+def _optional(text: str | None) -> Any:
     return None if text is None else _moment(text)
 
 

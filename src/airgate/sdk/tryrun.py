@@ -8,8 +8,9 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import Any, Dict, Iterable, List, NoReturn, Optional
+from typing import Any, NoReturn
 
 import msgspec
 import structlog
@@ -18,9 +19,9 @@ from airflow.sdk.api.client import getuser
 from airflow.sdk.api.datamodels._generated import TaskInstanceState
 from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.mappedoperator import MappedOperator
+from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import RescheduleTask, StartupDetails, TaskState
-from airflow.sdk.exceptions import AirflowRescheduleException
 from setproctitle import setproctitle
 from structlog.contextvars import bind_contextvars
 
@@ -43,7 +44,7 @@ def prepare(dags: Iterable[Any]) -> None:
     """In the DAG-file process, after the import: what every try of these DAGs would otherwise do for itself."""
     log = structlog.get_logger(logger_name="task")
     for dag in dags:
-        task_runner._register_deserialization_allowed_classes(dag, log)
+        task_runner._register_deserialization_allowed_classes(dag, log)  # noqa: SLF001 - no public name
     warmup.make_ready()
 
 
@@ -60,7 +61,7 @@ class Child:
     """
 
     def __init__(
-        self, *, engine: Engine, file_key: str, dags: Dict[str, Any], bundle: Any, streams: logs.Streams, orphaned: int
+        self, *, engine: Engine, file_key: str, dags: dict[str, Any], bundle: Any, streams: logs.Streams, orphaned: int
     ) -> None:
         self._dags = dags
         self._bundle = bundle
@@ -70,7 +71,7 @@ class Child:
         _forget_stdin()
         _reseed()
         self._wire = Wire.connect(engine.path)
-        hello(self._wire, engine, "try", os.getpid(), file_key=file_key)
+        hello(self._wire, engine, "try", file_key=file_key)
         self._watchdog = Watchdog(self._wire.fileno())
 
     def live(self) -> NoReturn:
@@ -87,7 +88,7 @@ class Child:
             self._forget(environment)
             self._wire.send(protocol.Idle())
 
-    def _ready(self, timeout: Optional[int]) -> bool:
+    def _ready(self, timeout: int | None) -> bool:
         """Wait for a message, at most `timeout` milliseconds. An orphan that waits exits."""
         poll = select.poll()
         poll.register(self._wire.fileno(), select.POLLIN)
@@ -142,11 +143,11 @@ class Child:
     def _end(self, code: int) -> NoReturn:
         """Run what DAG code registered for the end of its process, and exit."""
         if hasattr(atexit, "_run_exitfuncs"):
-            atexit._run_exitfuncs()
+            atexit._run_exitfuncs()  # noqa: SLF001 - as Airflow ends a forked process
         self._streams.settle()
         leave(code)
 
-    def _forget(self, environment: Dict[str, str]) -> None:
+    def _forget(self, environment: dict[str, str]) -> None:
         """Undo what a try leaves behind in the process, as far as it is ours and Airflow's."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.environ.clear()
@@ -156,11 +157,11 @@ class Child:
         _title("idle")
 
 
-def run_task(startup: Dict[str, Any], dags: Dict[str, Any], bundle: Any, log: Any) -> int:
+def run_task(startup: dict[str, Any], dags: dict[str, Any], bundle: Any, log: Any) -> int:
     """Run a try from start to end, callbacks included; gives the exit code Airflow's task process would have."""
     log.info("::group::Pre Execute")
     details = StartupDetails.model_validate(startup)
-    with task_runner._make_task_span(msg=details):
+    with task_runner._make_task_span(msg=details):  # noqa: SLF001 - no public name
         try:
             instance = _begin(details, dags, bundle, log)
         except AirflowRescheduleException as reschedule:
@@ -180,10 +181,10 @@ def execute(instance: Any, log: Any) -> int:
     state, _, error = task_runner.run(instance, context, log)
     context["exception"] = error
     task_runner.finalize(instance, state, context, log, error)
-    return 1 if instance._terminal_state_send_failed else 0
+    return 1 if instance._terminal_state_send_failed else 0  # noqa: SLF001 - meant for the main program
 
 
-def _begin(details: Any, dags: Dict[str, Any], bundle: Any, log: Any) -> Any:
+def _begin(details: Any, dags: dict[str, Any], bundle: Any, log: Any) -> Any:
     """Airflow's start of a task process, with the DAG that is in memory already. None: it may not run."""
     ti = details.ti
     _title(f"task {ti.dag_id}.{ti.task_id} {ti.run_id} try {ti.try_number}")
@@ -208,14 +209,16 @@ def _begin(details: Any, dags: Dict[str, Any], bundle: Any, log: Any) -> Any:
     return instance_of(details, task, bundle)
 
 
-def _task_of(details: Any, dags: Dict[str, Any], log: Any) -> Any:
+def _task_of(details: Any, dags: dict[str, Any], log: Any) -> Any:
     """The try's own copy of its task. Exits with 1 when the file has no such task."""
     dag = dags.get(details.ti.dag_id)
     task = None if dag is None else dag.task_dict.get(details.ti.task_id)
     if task is None:
-        what = "Dag" if dag is None else "Task"
-        log.error(f"{what} not found during start up", dag_id=details.ti.dag_id, path=details.dag_rel_path)
-        task_runner._maybe_reschedule_startup_failure(ti_context=details.ti_context, log=log)
+        text = "Dag not found during start up" if dag is None else "Task not found in Dag during start up"
+        log.error(text, dag_id=details.ti.dag_id, task_id=details.ti.task_id, path=details.dag_rel_path)
+        task_runner._maybe_reschedule_startup_failure(  # noqa: SLF001 - no public name
+            ti_context=details.ti_context, log=log
+        )
         sys.exit(1)
     if isinstance(task, MappedOperator) or not task.template_ext:
         return task
@@ -260,7 +263,7 @@ def _forget_stdin() -> None:
 
 def _reseed() -> None:
     """Give every child its own random numbers. Python sees to its own; NumPy's would be the same in all of them."""
-    numpy: List[Any] = [module for name, module in sys.modules.items() if name == "numpy.random"]
+    numpy: list[Any] = [module for name, module in sys.modules.items() if name == "numpy.random"]
     for module in numpy:
         module.seed()
 
@@ -272,5 +275,3 @@ def _title(text: str) -> None:
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
-
-

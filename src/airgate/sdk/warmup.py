@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any, Dict, Iterator
+from typing import Any
 
 import msgspec
 import structlog
@@ -46,7 +47,7 @@ class _Deaf:
     def __getattr__(self, name: str) -> Any:
         return self
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         return self
 
 
@@ -104,7 +105,7 @@ def _unheard(streams: logs.Streams) -> Iterator[None]:
         task_runner.get_listener_manager, task_runner.stats = listeners, metrics
 
 
-def _startup() -> Dict[str, Any]:
+def _startup() -> dict[str, Any]:
     when = _WHEN.isoformat()
     return {
         "ti": {

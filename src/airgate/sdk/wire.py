@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,7 +15,7 @@ _HEADER = 4
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list).decode
 
-Body = Dict[str, Any]
+Body = dict[str, Any]
 
 
 class Engine(NamedTuple):
@@ -48,12 +49,12 @@ class Wire:
         """Hang up."""
         self.socket.close()
 
-    def send(self, body: Union[msgspec.Struct, Body], frame_id: int = protocol.UNSOLICITED) -> None:
+    def send(self, body: msgspec.Struct | Body, frame_id: int = protocol.UNSOLICITED) -> None:
         """Send a frame. Raises OSError when the engine is gone."""
         payload = _encode([frame_id, body])
         self.socket.sendall(len(payload).to_bytes(_HEADER, "big") + payload)
 
-    def receive(self) -> Tuple[int, Optional[Body], Optional[Body]]:
+    def receive(self) -> tuple[int, Body | None, Body | None]:
         """Read one frame: its id, its body, and its error, either of which may be None.
 
         Raises:
@@ -79,6 +80,12 @@ class Wire:
         return buffer
 
 
-def hello(wire: Wire, engine: Engine, role: str, pid: int, **more: str) -> None:
+def hello(
+    wire: Wire, engine: Engine, role: str, *, file_key: str = "", python: str = "", sdk_version: str = ""
+) -> None:
     """Say `Hello`, as every process does first."""
-    wire.send(protocol.Hello(role=role, token=engine.token, pid=pid, **more))
+    wire.send(
+        protocol.Hello(
+            role=role, token=engine.token, pid=os.getpid(), file_key=file_key, python=python, sdk_version=sdk_version
+        )
+    )

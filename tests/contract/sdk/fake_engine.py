@@ -5,19 +5,20 @@ from __future__ import annotations
 import fcntl
 import os
 import queue
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from uuid_utils.compat import uuid7 as fresh_uuid
 
 from airgate.model.dag import DagSpec
 from airgate.sdk import protocol
@@ -221,7 +222,7 @@ class FileConnection:
         self, dag_id: str, task_id: str, *, env: dict[str, str] | None = None, reuse: bool = False,
         callback: str | None = None, reason: str = "", **details: Any,
     ) -> protocol.StartTry:  # fmt: skip
-        log = self.engine.folder / f"try-{uuid.uuid4()}.log"
+        log = self.engine.folder / f"try-{fresh_uuid()}.log"
         return protocol.StartTry(
             startup=startup_details(dag_id, task_id, **details),
             log_path=str(log), env=env or {}, reuse=reuse, callback=callback, reason=reason,
@@ -241,8 +242,8 @@ def startup_details(dag_id: str, task_id: str, **details: Any) -> Body:
     when = details.pop("logical_date", "2026-01-02T03:04:05+00:00")
     return {
         "ti": {
-            "id": str(uuid.uuid4()), "task_id": task_id, "dag_id": dag_id, "run_id": "manual__1",
-            "try_number": details.pop("try_number", 1), "dag_version_id": str(uuid.uuid4()), "map_index": -1,
+            "id": str(fresh_uuid()), "task_id": task_id, "dag_id": dag_id, "run_id": "manual__1",
+            "try_number": details.pop("try_number", 1), "dag_version_id": str(fresh_uuid()), "map_index": -1,
         },
         "dag_rel_path": "file.py", "bundle_info": {"name": "dags-folder"}, "start_date": "2026-01-02T03:04:06+00:00",
         "ti_context": {
@@ -267,7 +268,7 @@ class FakeEngine:
         self.dags.mkdir(exist_ok=True)
         self.lock_path = folder / "tree.lock"
         self.output = folder / "nursery.log"
-        self.token = uuid.uuid4().hex
+        self.token = secrets.token_hex(8)
         self._python = python
         self._arrived: queue.Queue[Connection] = queue.Queue()
         self._waiting: list[Connection] = []
@@ -319,7 +320,7 @@ class FakeEngine:
 
     def fork_file(self, text: str | Path, root: Path | None = None) -> FileConnection:
         """Have a DAG file imported, given by its text or its path."""
-        key = uuid.uuid4().hex
+        key = secrets.token_hex(8)
         path = text if isinstance(text, Path) else self.dags / f"file_{key}.py"
         if not isinstance(text, Path):
             path.write_text(text)
