@@ -45,7 +45,7 @@ def set_(
     """Set a connection, new or not. What is not given stays as it is."""
     fields: dict[str, Any] = of_uri(uri) if uri else {}
     fields |= {name: value for name, value in call.given.items() if value is not None}
-    if fields.get("password") == "-":  # noqa: S105 -- a request to ask, no password
+    if fields.get("password") == "-":
         fields["password"] = typer.prompt("Password", hide_input=True, err=True)
     kept = _put(call, connection_id, fields)
     call.out.done(kept, f"Set {connection_id}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from airgate import settings
 from airgate.access.service import Created
 from airgate.cli import banner, local
 from airgate.cli.exits import ExitCode, Problem
+from airgate.cli.ports import check_port
 from airgate.cli.register import Option, option, with_options
 from airgate.settings import Settings
 
@@ -85,20 +85,6 @@ def check_folder(chosen: Settings) -> None:
         raise Problem(
             f"the DAG folder {chosen.dags} does not exist: create it, or name another with --dags", ExitCode.USAGE
         )
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise Problem where the address cannot be listened on, before anything is started."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise Problem(
-            f"cannot listen on {host} port {port}: {error.strerror or error}. Choose another with --port or --host",
-            ExitCode.UNAVAILABLE,
-        ) from error
 
 
 def announce(chosen: Settings, url: str, created: Created | None) -> None:
