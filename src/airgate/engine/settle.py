@@ -178,9 +178,11 @@ class Settling:
             return READY
         setups = self.graph.setups.get(task.task_id)
         by_setups = READY if setups is None else judge_setups(self._count(setups), map_index=map_index)
-        if by_setups is not READY and by_setups is not WAIT:
+        if by_setups is TaskState.UPSTREAM_FAILED or by_setups is TaskState.SKIPPED:
             return by_setups
         verdict = judge(task.trigger_rule, self._count(upstream), map_index=map_index)
+        if by_setups is TaskState.REMOVED:
+            return by_setups if verdict is READY else verdict or by_setups
         if verdict is not READY:
             return verdict
         scope = self.graph.scopes.get(task.task_id)
