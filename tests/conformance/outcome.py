@@ -1,0 +1,227 @@
+"""How a case ended: read over HTTP, the same way from both, in one shape that can be kept and compared."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from benchmarks.processes import wait_for
+from tests.conformance.cases import Case, Start
+
+Outcome = dict[str, Any]
+"""``{"runs": {dag_id/run_id: {state, run_type, logical_date, …, tasks: {…}}}, "lines": {…}}``"""
+
+FINISHED = frozenset({"success", "failed"})
+GOLDEN = Path(__file__).parent / "golden" / "airflow-3.3.2"
+
+
+class System(Protocol):
+    """What conformance asks of Airflow and of Airgate."""
+
+    out: Path
+    """The folder that its tasks write their witness lines to."""
+    bound: float
+    """Seconds in which a run should end."""
+
+    def get(self, path: str) -> Any:
+        """GET below the dialect's base path, decoded; raises for a status other than 2xx."""
+
+    def pause(self, dag_id: str, *, paused: bool) -> None:
+        """Pause a DAG, or let its runs start."""
+
+    def start(self, dag_id: str, start: Start) -> None:
+        """Post a run."""
+
+    def xcom_query(self) -> str:
+        """The query that makes an XCom's value come as JSON."""
+
+
+@dataclass
+class Reader:
+    """Performs a case on a system and reads how it ended."""
+
+    system: System
+
+    def perform(self, case: Case, done: Mapping[str, Event]) -> Outcome:
+        """Start the case's runs, wait for their ends, and read them."""
+        for other in case.after:
+            done[other].wait(self.system.bound)
+        keys = self._scheduled(case) if case.scheduled else self._started(case)
+        for child, runs in case.children.items():
+            for run_id in runs:
+                self._await(child, run_id)
+                keys.append((child, run_id))
+        return {"runs": {f"{dag_id}/{run_id}": self.run(case, dag_id, run_id) for dag_id, run_id in keys}}
+
+    def _started(self, case: Case) -> list[tuple[str, str]]:
+        for child in case.children:
+            self.system.pause(child, paused=False)
+        self.system.pause(case.dag_id, paused=False)
+        for start in case.starts:
+            self.system.start(case.dag_id, start)
+            if not start.at_once:
+                self._await(case.dag_id, start.run_id)
+        for start in case.starts:
+            self._await(case.dag_id, start.run_id)
+        if not case.children:
+            self.system.pause(case.dag_id, paused=True)
+        return [(case.dag_id, start.run_id) for start in case.starts]
+
+    def _await(self, dag_id: str, run_id: str) -> None:
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+        wait_for(
+            lambda: self._state(path) in FINISHED, within=self.system.bound, every=0.2, what=f"{dag_id} {run_id} ends"
+        )
+
+    def _state(self, path: str) -> str:
+        return str(self.system.get(path)["state"])
+
+    def _scheduled(self, case: Case) -> list[tuple[str, str]]:
+        self.system.pause(case.dag_id, paused=False)
+        found: list[str] = []
+
+        def all_ended() -> bool:
+            runs = self.system.get(f"/dags/{case.dag_id}/dagRuns?limit=100")["dag_runs"]
+            found[:] = sorted(run["dag_run_id"] for run in runs if run["state"] in FINISHED)
+            return len(found) >= case.scheduled
+
+        wait_for(all_ended, within=self.system.bound, every=0.5, what=f"{case.scheduled} runs of {case.dag_id} end")
+        self.system.pause(case.dag_id, paused=True)
+        return [(case.dag_id, run_id) for run_id in found]
+
+    def run(self, case: Case, dag_id: str, run_id: str) -> dict[str, Any]:
+        """One run with its tasks, tries and XComs."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+        run = self.system.get(path)
+        tasks = {_name(task): self._task(path, task) for task in self._pages(f"{path}/taskInstances", "task_instances")}
+        for entry in self._pages(f"{path}/taskInstances/~/xcomEntries", "xcom_entries"):
+            name, key = _name(entry), entry["key"]
+            tasks[name]["xcoms"][key] = "varies" if f"{name}.{key}" in case.varying else self._value(path, entry)
+        for task in tasks.values():
+            task["xcoms"] = dict(sorted(task["xcoms"].items()))
+        return {
+            "state": run["state"],
+            "run_type": run["run_type"],
+            "logical_date": moment(run["logical_date"]),
+            "data_interval": [moment(run["data_interval_start"]), moment(run["data_interval_end"])],
+            "conf": run["conf"] or {},
+            "tasks": dict(sorted(tasks.items())),
+        }
+
+    def _task(self, path: str, task: Mapping[str, Any]) -> dict[str, Any]:
+        index = "" if task["map_index"] < 0 else f"/{task['map_index']}"
+        tries = self._pages(f"{path}/taskInstances/{task['task_id']}{index}/tries", "task_instances")
+        return {
+            "state": task["state"],
+            "try_number": task["try_number"],
+            "tries": [
+                f"{one['try_number']} {one['state']}" for one in sorted(tries, key=lambda one: one["try_number"])
+            ],
+            "xcoms": {},
+        }
+
+    def _value(self, path: str, entry: Mapping[str, Any]) -> Any:
+        key = quote(entry["key"], safe="")
+        query = self.system.xcom_query()
+        where = f"{path}/taskInstances/{entry['task_id']}/xcomEntries/{key}?map_index={entry['map_index']}{query}"
+        return self.system.get(where)["value"]
+
+    def _pages(self, path: str, plural: str) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while True:
+            page = self.system.get(f"{path}?limit=100&offset={offset}")
+            yield from page[plural]
+            offset += len(page[plural])
+            if not page[plural] or offset >= page["total_entries"]:
+                return
+
+    def lines(self, outcome: Outcome) -> dict[str, list[str]]:
+        """The witness lines of an outcome's runs, sorted: processes write them in no fixed order."""
+        found = {}
+        for key in outcome["runs"]:
+            path = self.system.out / f"{key.replace('/', '.', 1)}.lines"
+            if path.exists():
+                found[key] = sorted(path.read_text(encoding="utf-8").splitlines())
+        return found
+
+
+def _name(task: Mapping[str, Any]) -> str:
+    return str(task["task_id"]) if task["map_index"] < 0 else f"{task['task_id']}[{task['map_index']}]"
+
+
+def moment(text: str | None) -> str | None:
+    """A date in one spelling, whichever dialect it came from."""
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC).isoformat()
+
+
+def perform_all(
+    system: System, cases: Sequence[Case], *, at_once: int
+) -> Iterator[tuple[Case, Outcome | BaseException]]:
+    """Perform cases beside each other; an error is that case's outcome, not the end of the others."""
+    reader = Reader(system)
+    done = {case.dag_id: Event() for case in cases}
+
+    def perform(case: Case) -> Outcome | BaseException:
+        try:
+            return reader.perform(case, {**{name: _set() for name in case.after}, **done})
+        except Exception as error:  # noqa: BLE001  # reported as the outcome
+            return error
+        finally:
+            done[case.dag_id].set()
+
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [(case, pool.submit(perform, case)) for case in cases]
+        for case, future in futures:
+            yield case, future.result()
+
+
+def _set() -> Event:
+    event = Event()
+    event.set()
+    return event
+
+
+def golden_path(case: Case) -> Path:
+    """Where the outcome on Airflow is kept."""
+    return GOLDEN / f"{case.dag_id}.json"
+
+
+def read_golden(case: Case) -> Outcome:
+    """The outcome on Airflow."""
+    outcome: Outcome = json.loads(golden_path(case).read_text(encoding="utf-8"))
+    return outcome
+
+
+def write_golden(case: Case, outcome: Outcome) -> None:
+    """Keep the outcome on Airflow."""
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(outcome, indent=1, ensure_ascii=False, sort_keys=False)
+    golden_path(case).write_text(text + os.linesep, encoding="utf-8")
+
+
+def differences(expected: Any, actual: Any, where: str = "") -> Iterator[str]:
+    """Every place where two outcomes differ, one line each."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        for key in sorted({*expected, *actual}):
+            place = f"{where}.{key}" if where else key
+            if key not in actual:
+                yield f"{place}: Airflow has {_short(expected[key])}, Airgate nothing"
+            elif key not in expected:
+                yield f"{place}: Airflow has nothing, Airgate {_short(actual[key])}"
+            else:
+                yield from differences(expected[key], actual[key], place)
+    elif expected != actual or isinstance(expected, bool) is not isinstance(actual, bool):
+        yield f"{where}: Airflow has {_short(expected)}, Airgate {_short(actual)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 200 else f"{text[:200]}…"
