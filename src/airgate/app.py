@@ -1,0 +1,227 @@
+"""The composition root: reads settings, builds the rooms, hands them to each other, and runs the server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+from uuid_utils.compat import uuid7
+
+from airgate import __version__
+from airgate.access.service import Access, Created
+from airgate.deployments.local.deployment import local_deployment
+from airgate.deployments.ports import Deployment, Health
+from airgate.engine.service import Engine, EngineConfig
+from airgate.http.operations import Services
+from airgate.http.server import build_app
+from airgate.model.errors import Unavailable
+from airgate.settings import Settings, secret_key
+from airgate.store.database import Database
+from airgate.triggers.accept import Triggers
+
+log = structlog.get_logger(__name__)
+
+GRACEFUL_SECONDS = 5
+"""How long open requests may take once the server is told to stop."""
+
+
+class Announce(Protocol):
+    """Told once, when the server answers."""
+
+    def __call__(self, url: str, created: Created | None) -> None:
+        """`created` is the first administrator, where this is the first start."""
+
+
+def now() -> datetime:
+    """The present time. The one clock that everything is given."""
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    """A fresh UUIDv7. The one source of ids that everything is given."""
+    return uuid7()
+
+
+def serve(settings: Settings, announce: Announce) -> int:
+    """Run the server until it is told to stop (SIGINT, SIGTERM). Returns the process's exit code."""
+    _configure_logging(settings.log_level)
+    return uvloop.run(_serve(settings, announce))
+
+
+async def _serve(settings: Settings, announce: Announce) -> int:
+    async with AsyncExitStack() as stack:
+        rooms = await build(settings, stack)
+        listening = _listen(settings.host, settings.port)
+        server = _Server(_uvicorn_config(rooms.app))
+        created = await rooms.access.first_administrator(settings.admin.user, settings.admin.password)
+        _stop_on_signals(server)
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+        await server.answers.wait()
+        announce(url=_url(settings.host, listening), created=created)
+        await rooms.engine.start()
+        await serving
+    return 0
+
+
+class Rooms:
+    """What `build` has put together."""
+
+    def __init__(self, app: ASGIApp, access: Access, engine: Engine, database: Database) -> None:
+        self.app = app
+        self.access = access
+        self.engine = engine
+        self.database = database
+
+
+async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
+    """Open the database and build every room. What must be closed again is left with `stack`."""
+    key = secret_key(settings)
+    database = await Database.open(settings.database_url, secret=key)
+    stack.push_async_callback(database.close)
+    engine = Engine(database, _engine_config(settings), clock=now, new_id=new_id)
+    stack.push_async_callback(engine.stop)
+    access = Access(database, clock=now, new_id=new_id)
+    local = local_deployment(database, engine)
+    services = Services(
+        access=access,
+        triggers=Triggers(database, clock=now, new_id=new_id),
+        clock=now,
+        secret=sha256(b"airgate http tokens" + key).digest(),
+        version=__version__,
+        health=_HealthCheck(database, engine),
+    )
+    app = build_app(
+        deployments={local.name: local}, default=local.name, services=services, max_body=settings.http.max_body
+    )
+    return Rooms(app, access, engine, database)
+
+
+class _HealthCheck:
+    """How the embedded deployment is."""
+
+    def __init__(self, database: Database, engine: Engine) -> None:
+        self._database = database
+        self._engine = engine
+
+    async def __call__(self, deployment: Deployment) -> Health:
+        beat = now().isoformat()
+        read = self._engine.folder.last_read
+        return Health(
+            store=await self._store_answers(),
+            scheduler=True,
+            scheduler_heartbeat=beat,
+            dag_processor=self._engine.failure is None,
+            dag_processor_heartbeat=read.isoformat() if read else beat,
+        )
+
+    async def _store_answers(self) -> bool:
+        if not self._database.healthy:
+            return False
+        try:
+            await self._database.read(lambda tx: None)
+        except Unavailable:
+            return False
+        return True
+
+
+def _engine_config(settings: Settings) -> EngineConfig:
+    return EngineConfig(
+        dags=settings.dags,
+        data=settings.data,
+        python=str(settings.interpreter),
+        isolation=settings.engine.isolation,
+        reuse_limit=settings.engine.reuse_limit,
+        parallelism=settings.engine.parallelism,
+        spares=settings.engine.spares,
+        warm_files=settings.engine.warm_files,
+        import_timeout=settings.engine.import_timeout,
+        kill_grace=settings.engine.kill_grace,
+        dags_paused_at_creation=settings.engine.dags_paused_at_creation,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, telling when it answers and leaving signals to us."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answers = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn."""
+        await super().startup(sockets)
+        self.answers.set()
+
+    def install_signal_handlers(self) -> None:
+        """Signals are the composition root's: the engine stops before the server does."""
+
+
+def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_keep_alive=75,
+    )
+
+
+def _stop_on_signals(server: _Server) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((host, port))
+    listening.listen(2048)
+    listening.setblocking(False)
+    return listening
+
+
+def _url(host: str, listening: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}"
+
+
+def _configure_logging(level: str) -> None:
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=number, format="%(levelname)s %(name)s %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+

@@ -1,0 +1,50 @@
+"""DAG runs of the embedded engine."""
+
+from __future__ import annotations
+
+from airgate.deployments.ports import ClearResult
+from airgate.engine.clearing import to_clear
+from airgate.engine.service import Engine
+from airgate.model.query import Listing, Order, Page, RunFilter
+from airgate.model.run import DagRun
+from airgate.model.states import RunState
+from airgate.store import runs, tasks
+from airgate.store.database import Database
+
+
+class LocalRuns:
+    """Implements `airgate.deployments.ports.Runs`."""
+
+    def __init__(self, database: Database, engine: Engine) -> None:
+        self._database = database
+        self._engine = engine
+
+    async def list(self, which: RunFilter, order: Order, page: Page) -> Listing[DagRun]:
+        """See the port."""
+        return await self._database.read(runs.list_runs, which, order, page)
+
+    async def get(self, dag_id: str, run_id: str) -> DagRun:
+        """See the port."""
+        return await self._database.read(runs.get, dag_id, run_id)
+
+    async def set_state(self, dag_id: str, run_id: str, state: RunState) -> DagRun:
+        """See the port."""
+        return await self._engine.control.set_run_state(dag_id, run_id, state)
+
+    async def set_note(self, dag_id: str, run_id: str, note: str | None, user: str) -> DagRun:
+        """See the port."""
+        return await self._engine.control.set_run_note(dag_id, run_id, note)
+
+    async def delete(self, dag_id: str, run_id: str) -> None:
+        """See the port."""
+        await self._database.read(runs.get, dag_id, run_id)
+        await self._engine.control.delete_run(dag_id, run_id)
+
+    async def clear(self, dag_id: str, run_id: str, *, dry_run: bool, only_failed: bool = False) -> ClearResult:
+        """See the port."""
+        run = await self._database.read(runs.get, dag_id, run_id)
+        if dry_run:
+            instances = await self._database.read(tasks.of_run, dag_id, run_id)
+            return ClearResult(to_clear(instances, None, only_failed=only_failed), run)
+        touched = await self._engine.control.clear_run(dag_id, run_id, only_failed=only_failed)
+        return ClearResult(touched, await self.get(dag_id, run_id))

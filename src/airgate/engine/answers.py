@@ -1,0 +1,338 @@
+"""Answers to what a running task asks: variables, connections, XComs, other runs and tasks.
+
+Shapes are those of Airflow 3.3's ``airflow.sdk.execution_time.comms``; a thing that does not exist is answered as
+Airflow's supervisor answers it, with an ``ErrorResponse`` as the body rather than as a failure of the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from airgate.engine.ports import TaskMessageError
+from airgate.engine.startup import run_map
+from airgate.model.admin import Variable
+from airgate.model.errors import NotFound
+from airgate.model.query import RunFilter, TaskFilter
+from airgate.model.run import TaskInstance, XCom
+from airgate.model.states import RunState, TaskState
+from airgate.store import connections, dags, runs, tasks, variables, xcoms
+from airgate.store.database import Database, Tx
+
+Body = dict[str, Any]
+Answer = Body | None
+
+
+class Answers:
+    """Answers requests of any try. Writes are submitted in order and not awaited: the try's end commits after them."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._table: Mapping[str, Callable[[TaskInstance, Body], Awaitable[Answer]]] = {
+            "GetVariable": self._get_variable,
+            "GetVariableKeys": self._get_variable_keys,
+            "PutVariable": self._put_variable,
+            "DeleteVariable": self._delete_variable,
+            "GetConnection": self._get_connection,
+            "GetXCom": self._get_xcom,
+            "GetXComCount": self._get_xcom_count,
+            "GetXComSequenceItem": self._get_xcom_item,
+            "GetXComSequenceSlice": self._get_xcom_slice,
+            "SetXCom": self._set_xcom,
+            "DeleteXCom": self._delete_xcom,
+            "GetDagRun": self._get_dag_run,
+            "GetDagRunState": self._get_dag_run_state,
+            "GetPreviousDagRun": self._get_previous_dag_run,
+            "GetPrevSuccessfulDagRun": self._get_previous_successful,
+            "GetPreviousTI": self._get_previous_ti,
+            "GetTICount": self._get_ti_count,
+            "GetTaskStates": self._get_task_states,
+            "GetTaskBreadcrumbs": self._get_breadcrumbs,
+            "GetDRCount": self._get_dr_count,
+            "GetDag": self._get_dag,
+            "ValidateInletsAndOutlets": self._validate_assets,
+            "MaskSecret": self._nothing,
+            "GetTaskRescheduleStartDate": self._no_reschedule,
+        }
+
+    async def answer(self, instance: TaskInstance, body: Body) -> Answer:
+        """Answer one request of the try `instance`.
+
+        Raises:
+            TaskMessageError: the request is not one Airgate knows.
+        """
+        handler = self._table.get(str(body.get("type")))
+        if handler is None:
+            raise TaskMessageError(
+                "API_SERVER_ERROR",
+                {"status_code": 501, "message": f"Airgate's engine does not answer {body.get('type')} yet."},
+            )
+        return await handler(instance, body)
+
+    async def _nothing(self, instance: TaskInstance, body: Body) -> Answer:
+        return None
+
+    async def _validate_assets(self, instance: TaskInstance, body: Body) -> Answer:
+        return {"type": "InactiveAssetsResult", "inactive_assets": []}
+
+    async def _no_reschedule(self, instance: TaskInstance, body: Body) -> Answer:
+        return {"type": "TaskRescheduleStartDate", "start_date": instance.start_date}
+
+    # --- variables and connections ---------------------------------------------------------------
+
+    async def _get_variable(self, instance: TaskInstance, body: Body) -> Answer:
+        try:
+            found = await self._database.read(variables.get, body["key"])
+        except NotFound:
+            return _missing("VARIABLE_NOT_FOUND", key=body["key"])
+        return {"type": "VariableResult", "key": found.key, "value": found.value}
+
+    async def _get_variable_keys(self, instance: TaskInstance, body: Body) -> Answer:
+        keys = await self._database.read(variables.keys, body.get("prefix"))
+        start = body.get("offset") or 0
+        return {
+            "type": "VariableKeysResult",
+            "keys": list(keys[start : start + (body.get("limit") or 1000)]),
+            "total_entries": len(keys),
+        }
+
+    async def _put_variable(self, instance: TaskInstance, body: Body) -> Answer:
+        value = "" if body["value"] is None else body["value"]
+        await self._database.write(
+            variables.put, Variable(key=body["key"], value=value, description=body.get("description"))
+        )
+        return None
+
+    async def _delete_variable(self, instance: TaskInstance, body: Body) -> Answer:
+        def delete(tx: Tx) -> None:
+            try:
+                variables.delete(tx, body["key"])
+            except NotFound:
+                return
+
+        await self._database.write(delete)
+        return {"type": "OKResponse", "ok": True}
+
+    async def _get_connection(self, instance: TaskInstance, body: Body) -> Answer:
+        try:
+            found = await self._database.read(connections.get, body["conn_id"])
+        except NotFound:
+            return _missing("CONNECTION_NOT_FOUND", conn_id=body["conn_id"])
+        return {
+            "type": "ConnectionResult",
+            "conn_id": found.connection_id,
+            "conn_type": found.conn_type,
+            "host": found.host,
+            "schema": found.schema,
+            "login": found.login,
+            "password": found.password,
+            "port": found.port,
+            "extra": found.extra,
+        }
+
+    # --- XComs -----------------------------------------------------------------------------------
+
+    async def _get_xcom(self, instance: TaskInstance, body: Body) -> Answer:
+        index = body.get("map_index")
+        found = await self._database.read(_find_xcom, body, -1 if index is None else index)
+        return {"type": "XComResult", "key": body["key"], "value": found.value if found else None}
+
+    async def _get_xcom_count(self, instance: TaskInstance, body: Body) -> Answer:
+        values = await self._xcom_values(body)
+        return {"type": "XComCountResponse", "len": len(values)}
+
+    async def _get_xcom_item(self, instance: TaskInstance, body: Body) -> Answer:
+        values = await self._xcom_values(body)
+        offset = body["offset"]
+        if not -len(values) <= offset < len(values):
+            return _missing("XCOM_NOT_FOUND", **{k: body[k] for k in ("dag_id", "run_id", "task_id", "key", "offset")})
+        return {"type": "XComSequenceIndexResult", "root": values[offset].value}
+
+    async def _get_xcom_slice(self, instance: TaskInstance, body: Body) -> Answer:
+        values = await self._xcom_values(body)
+        if not values and body.get("include_prior_dates"):
+            prior = await self._database.read(_find_xcom, body, -1)
+            values = (prior,) if prior else ()
+        window = values[slice(body.get("start"), body.get("stop"), body.get("step"))]
+        return {"type": "XComSequenceSliceResult", "root": [entry.value for entry in window]}
+
+    async def _xcom_values(self, body: Body) -> tuple[XCom, ...]:
+        return await self._database.read(xcoms.values, body["dag_id"], body["run_id"], body["task_id"], body["key"])
+
+    async def _set_xcom(self, instance: TaskInstance, body: Body) -> Answer:
+        index = body.get("map_index")
+        entry = XCom(
+            dag_id=body["dag_id"],
+            run_id=body["run_id"],
+            task_id=body["task_id"],
+            map_index=-1 if index is None else index,
+            key=body["key"],
+            value=body["value"],
+            timestamp=self._clock(),
+            mapped_length=body.get("mapped_length"),
+        )
+        written = self._database.write(xcoms.put, entry)
+        if entry.task_id != instance.task_id or entry.run_id != instance.run_id:
+            await written  # somebody else may read it before this try ends
+        return None
+
+    async def _delete_xcom(self, instance: TaskInstance, body: Body) -> Answer:
+        index = body.get("map_index")
+        self._database.write(
+            xcoms.delete, body["dag_id"], body["run_id"], body["task_id"], body["key"], -1 if index is None else index
+        )
+        return None
+
+    # --- runs and task instances -----------------------------------------------------------------
+
+    async def _get_dag_run(self, instance: TaskInstance, body: Body) -> Answer:
+        found = await self._database.read(runs.get, body["dag_id"], body["run_id"])
+        return {"type": "DagRunResult", **run_map(found)}
+
+    async def _get_dag_run_state(self, instance: TaskInstance, body: Body) -> Answer:
+        found = await self._database.read(runs.get, body["dag_id"], body["run_id"])
+        return {"type": "DagRunStateResult", "state": found.state}
+
+    async def _get_previous_dag_run(self, instance: TaskInstance, body: Body) -> Answer:
+        state = RunState(body["state"]) if body.get("state") else None
+        found = await self._database.read(runs.previous, body["dag_id"], body["logical_date"], state)
+        return {"type": "PreviousDagRunResult", "dag_run": run_map(found) if found else None}
+
+    async def _get_previous_successful(self, instance: TaskInstance, body: Body) -> Answer:
+        def find(tx: Tx) -> Body:
+            run = runs.get(tx, instance.dag_id, instance.run_id)
+            found = runs.previous_successful(tx, instance.dag_id, run.logical_date) if run.logical_date else None
+            names = ("data_interval_start", "data_interval_end", "start_date", "end_date")
+            return {name: getattr(found, name) for name in names} if found else {}
+
+        return {"type": "PrevSuccessfulDagRunResult", **await self._database.read(find)}
+
+    async def _get_previous_ti(self, instance: TaskInstance, body: Body) -> Answer:
+        found = await self._database.read(_previous_instance, body)
+        return {"type": "PreviousTIResult", "task_instance": found}
+
+    async def _get_ti_count(self, instance: TaskInstance, body: Body) -> Answer:
+        which = await self._database.read(_task_filter, body)
+        return {"type": "TICount", "count": await self._database.read(tasks.count, which)}
+
+    async def _get_task_states(self, instance: TaskInstance, body: Body) -> Answer:
+        which = await self._database.read(_task_filter, body)
+        return {"type": "TaskStatesResult", "task_states": await self._database.read(tasks.states, which)}
+
+    async def _get_breadcrumbs(self, instance: TaskInstance, body: Body) -> Answer:
+        found = await self._database.read(tasks.of_run, body["dag_id"], body["run_id"])
+        crumbs = [
+            {
+                "task_id": one.task_id,
+                "map_index": one.map_index,
+                "state": one.state,
+                "operator": one.operator,
+                "duration": one.duration,
+            }
+            for one in found
+            if one.state is not None
+        ]
+        return {"type": "TaskBreadcrumbsResult", "breadcrumbs": crumbs}
+
+    async def _get_dr_count(self, instance: TaskInstance, body: Body) -> Answer:
+        states = body.get("states")
+        which = RunFilter(
+            dag_ids=(body["dag_id"],),
+            run_ids=tuple(body["run_ids"]) if body.get("run_ids") is not None else None,
+            states=tuple(RunState(state) for state in states) if states is not None else None,
+        )
+        count = await self._database.read(runs.count, which, body.get("logical_dates"))
+        return {"type": "DRCount", "count": count}
+
+    async def _get_dag(self, instance: TaskInstance, body: Body) -> Answer:
+        found = await self._database.read(dags.get, body["dag_id"])
+        return {
+            "type": "DagResult",
+            "dag_id": found.dag_id,
+            "is_paused": found.is_paused,
+            "bundle_name": "dags-folder",
+            "bundle_version": None,
+            "relative_fileloc": found.file,
+            "owners": ", ".join(found.spec.owners),
+            "tags": list(found.spec.tags),
+            "next_dagrun": found.next_run.logical_date if found.next_run else None,
+        }
+
+
+def _missing(error: str, **detail: Any) -> Body:
+    return {"type": "ErrorResponse", "error": error, "detail": detail}
+
+
+def _find_xcom(tx: Tx, body: Body, map_index: int) -> XCom | None:
+    try:
+        return xcoms.get(tx, body["dag_id"], body["run_id"], body["task_id"], body["key"], map_index)
+    except NotFound:
+        if not body.get("include_prior_dates"):
+            return None
+    logical_date = runs.get(tx, body["dag_id"], body["run_id"]).logical_date
+    if logical_date is None:
+        return None
+    return xcoms.prior(tx, body["dag_id"], body["task_id"], body["key"], logical_date)
+
+
+def _previous_instance(tx: Tx, body: Body) -> Body | None:
+    state = TaskState(body["state"]) if body.get("state") else None
+    found = tasks.previous(
+        tx, body["dag_id"], body["task_id"], body.get("logical_date"), body.get("map_index", -1), state
+    )
+    if found is None:
+        return None
+    return {
+        "task_id": found.task_id,
+        "dag_id": found.dag_id,
+        "run_id": found.run_id,
+        "logical_date": runs.get(tx, found.dag_id, found.run_id).logical_date,
+        "start_date": found.start_date,
+        "end_date": found.end_date,
+        "state": found.state,
+        "try_number": found.try_number,
+        "map_index": found.map_index,
+        "duration": found.duration,
+    }
+
+
+def _task_filter(tx: Tx, body: Body) -> TaskFilter:
+    task_ids = body.get("task_ids")
+    if group := body.get("task_group_id"):
+        members = _group_members(tx, body["dag_id"], group)
+        task_ids = [one for one in members if task_ids is None or one in task_ids]
+    run_ids = body.get("run_ids")
+    if body.get("logical_dates") is not None:
+        by_date = runs.ids_at(tx, body["dag_id"], body["logical_dates"])
+        run_ids = [one for one in by_date if run_ids is None or one in run_ids]
+    states = body.get("states")
+    index = body.get("map_index")
+    return TaskFilter(
+        dag_ids=(body["dag_id"],),
+        task_ids=tuple(task_ids) if task_ids is not None else None,
+        run_ids=tuple(run_ids) if run_ids is not None else None,
+        states=tuple(_state(state) for state in states) if states is not None else None,
+        map_indexes=(index,) if index is not None and index >= 0 else None,
+    )
+
+
+def _state(word: str | None) -> TaskState | None:
+    # Airflow writes the state nobody has given yet as "null" (or leaves it out).
+    return None if word in (None, "null", "none") else TaskState(word)
+
+
+def _group_members(tx: Tx, dag_id: str, group: str) -> tuple[str, ...]:
+    groups = {one.group_id: one for one in dags.get(tx, dag_id).spec.groups}
+    if group not in groups:
+        raise NotFound(f"DAG {dag_id} has no task group {group}.", code="group_not_found")
+    members: list[str] = []
+    pending = [group]
+    while pending:
+        for child in groups[pending.pop()].children:
+            if child in groups:
+                pending.append(child)
+            else:
+                members.append(child)
+    return tuple(members)

@@ -1,0 +1,192 @@
+"""Scheduled runs: for every DAG its next one, made when its time has come.
+
+The dates are the timetable's own; this module only remembers the next one, waits for it, and asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from airgate.engine.ports import RunDates, Timetables
+from airgate.engine.scheduler import Scheduler
+from airgate.model import run_ids
+from airgate.model.dag import Dag, NextRun
+from airgate.model.errors import AirgateError, Conflict, Unavailable
+from airgate.model.run import DagRun
+from airgate.model.states import RunState, RunType, TriggeredBy
+from airgate.store import dags, runs
+from airgate.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 5.0
+LONGEST_SLEEP = 3600.0
+"""Seconds. A timer longer than this is looked at again in between: clocks are put right, laptops sleep."""
+
+
+class Calendar:
+    """Makes the scheduled runs of all DAGs that have a schedule and are not paused."""
+
+    def __init__(
+        self,
+        database: Database,
+        timetables: Timetables,
+        scheduler: Scheduler,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._database = database
+        self._timetables = timetables
+        self._scheduler = scheduler
+        self._clock = clock
+        self._new_id = new_id
+        self._next: dict[str, tuple[UUID, RunDates | None]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._work: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._stopped = False
+
+    def consider(self, dag_id: str) -> None:
+        """Something about a DAG has changed (its file, a pause, a run that ended): look at its next run anew."""
+        if dag_id in self._work:
+            self._again.add(dag_id)
+        elif not self._stopped:
+            self._start(dag_id, self._advance(dag_id))
+
+    def forget(self, dag_id: str) -> None:
+        """A DAG is gone."""
+        self._next.pop(dag_id, None)
+        self._disarm(dag_id)
+
+    def stop(self) -> None:
+        """Make no more runs."""
+        self._stopped = True
+        for dag_id in list(self._timers):
+            self._disarm(dag_id)
+        for task in self._work.values():
+            task.cancel()
+
+    def _start(self, dag_id: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"calendar {dag_id}")
+        self._work[dag_id] = task
+        task.add_done_callback(lambda _: self._done(dag_id))
+
+    def _done(self, dag_id: str) -> None:
+        self._work.pop(dag_id, None)
+        if dag_id in self._again:
+            self._again.discard(dag_id)
+            self.consider(dag_id)
+
+    async def _advance(self, dag_id: str) -> None:
+        """Make the runs that are due, as far as the limit allows, and wait for the next one."""
+        try:
+            while not self._stopped:
+                dag = self._scheduler.dag(dag_id)
+                if dag is None or not dag.spec.schedule.can_be_scheduled or dag.spec.schedule.partitioned:
+                    self.forget(dag_id)
+                    return
+                following = await self._following(dag)
+                if dag.is_paused or following is None:
+                    self._disarm(dag_id)
+                    return
+                if following.run_after > self._clock():
+                    self._arm(dag_id, following.run_after)
+                    return
+                if self._scheduler.unfinished(dag_id) >= dag.spec.max_active_runs:
+                    return  # considered again when a run of it ends
+                await self._make(dag, following)
+        except Unavailable as error:
+            log.info("A schedule waits", dag_id=dag_id, reason=error.detail)
+            self._later(dag_id, RETRY_SECONDS)
+        except AirgateError as error:
+            log.error("The timetable of a DAG failed; it is not scheduled", dag_id=dag_id, reason=error.detail)
+            self._disarm(dag_id)
+
+    async def _following(self, dag: Dag) -> RunDates | None:
+        known = self._next.get(dag.dag_id)
+        if known is not None and known[0] == dag.version.id and (dag.spec.catchup or not _stale(known[1], self._clock())):
+            return known[1]
+        newest = await self._database.read(runs.newest_scheduled, dag.dag_id)
+        following = await self._timetables.next_run(
+            dag.dag_id,
+            last=_dates(newest) if newest else None,
+            earliest=dag.spec.earliest,
+            latest=dag.spec.latest,
+            catchup=dag.spec.catchup,
+        )
+        self._next[dag.dag_id] = (dag.version.id, following)
+        await self._database.write(dags.set_next_run, dag.dag_id, _next_run(following))
+        return following
+
+    async def _make(self, dag: Dag, dates: RunDates) -> None:
+        now = self._clock()
+        interval = dates.data_interval
+        logical_date = interval[0] if interval else None
+        run = DagRun(
+            id=self._new_id(),
+            dag_id=dag.dag_id,
+            run_id=dates.run_id or run_ids.generate(RunType.SCHEDULED, dates.run_after),
+            state=RunState.QUEUED,
+            run_type=RunType.SCHEDULED,
+            triggered_by=TriggeredBy.TIMETABLE,
+            run_after=dates.run_after,
+            queued_at=now,
+            logical_date=logical_date,
+            data_interval_start=interval[0] if interval else None,
+            data_interval_end=interval[1] if interval else None,
+            dag_version_id=dag.version.id,
+            partition_key=dates.partition_key,
+            updated_at=now,
+        )
+        try:
+            made = await self._database.write(runs.insert, run)
+        except Conflict:
+            # A manual run took that date or id. Airflow goes on with the date after it, and so do we.
+            made = None
+        following = await self._timetables.next_run(
+            dag.dag_id, last=dates, earliest=dag.spec.earliest, latest=dag.spec.latest, catchup=dag.spec.catchup
+        )
+        self._next[dag.dag_id] = (dag.version.id, following)
+        if made is not None:
+            self._scheduler.accepted(made)
+        await self._database.write(dags.set_next_run, dag.dag_id, _next_run(following))
+
+    def _arm(self, dag_id: str, at: datetime) -> None:
+        self._later(dag_id, max(0.0, (at - self._clock()).total_seconds()) + 0.001)
+
+    def _later(self, dag_id: str, delay: float) -> None:
+        self._disarm(dag_id)
+        loop = asyncio.get_running_loop()
+        self._timers[dag_id] = loop.call_later(min(delay, LONGEST_SLEEP), self.consider, dag_id)
+
+    def _disarm(self, dag_id: str) -> None:
+        timer = self._timers.pop(dag_id, None)
+        if timer is not None:
+            timer.cancel()
+
+
+def _stale(dates: RunDates | None, now: datetime) -> bool:
+    # Without catching up, a date that passed while the DAG was paused or full gives way to the newest one.
+    return dates is None or dates.run_after <= now
+
+
+def _dates(run: DagRun) -> RunDates:
+    start, end = run.data_interval_start, run.data_interval_end
+    return RunDates(run_after=run.run_after, data_interval=(start, end) if start and end else None, run_id=run.run_id)
+
+
+def _next_run(dates: RunDates | None) -> NextRun | None:
+    if dates is None:
+        return None
+    start, end = dates.data_interval or (None, None)
+    return NextRun(
+        run_after=dates.run_after, logical_date=start, data_interval_start=start, data_interval_end=end
+    )
+

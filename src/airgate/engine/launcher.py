@@ -1,0 +1,106 @@
+"""Starting work in slots: tries, and callbacks that no try can run for itself any more."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from airgate.engine.active import Active
+from airgate.engine.answers import Answers
+from airgate.engine.ports import Executor, Slot, Work
+from airgate.engine.retry import may_retry
+from airgate.engine.startup import log_file, startup_map
+from airgate.engine.tries import CallbackTalk, TryOwner, TryTalk
+from airgate.model.run import DagRun, TaskInstance
+
+
+class Launcher:
+    """Knows every try that lives, and the callbacks that wait for a process."""
+
+    def __init__(
+        self, executor: Executor, answers: Answers, owner: TryOwner, *, clock: Callable[[], datetime], logs: Path
+    ) -> None:
+        self._executor = executor
+        self._answers = answers
+        self._owner = owner
+        self._clock = clock
+        self._logs = logs
+        self._talks: dict[UUID, TryTalk] = {}
+        self._callbacks: dict[str, deque[tuple[Work, TaskInstance]]] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether any try's process lives."""
+        return bool(self._talks)
+
+    def launch(self, active: Active, instance: TaskInstance, slot: Slot, file: str) -> None:
+        """Start a try that is committed as running."""
+        task = active.snapshot.graph.tasks.get(instance.task_id)
+        talk = TryTalk(instance, slot, self._owner, self._answers, clock=self._clock)
+        self._talks[instance.id] = talk
+        startup = startup_map(active.run, instance, file=file, should_retry=may_retry(instance, task))
+        slot.start(self._work(instance, startup), talk)
+
+    def gone(self, talk: TryTalk) -> None:
+        """A try's process is done with it."""
+        self._talks.pop(talk.instance.id, None)
+
+    def stop(self, try_id: UUID, grace: float) -> None:
+        """End a try's process, if it lives."""
+        talk = self._talks.get(try_id)
+        if talk is not None:
+            talk.slot.stop(grace)
+
+    def stop_all(self, grace: float) -> None:
+        """End every try's process."""
+        for try_id in list(self._talks):
+            self.stop(try_id, grace)
+
+    def call_back(
+        self, run: DagRun, instance: TaskInstance, file_key: str, file: str, *, kind: str, reason: str
+    ) -> None:
+        """Have a callback run in a process of this file version, as soon as there is one."""
+        startup = startup_map(run, instance, file=file, should_retry=False)
+        work = self._work(instance, startup, callback=kind, reason=reason)
+        self._callbacks.setdefault(file_key, deque()).append((work, instance))
+
+    def drain(self, file_key: str) -> None:
+        """Start waiting callbacks while there are slots."""
+        queue = self._callbacks.get(file_key)
+        while queue and (slot := self._executor.reserve(file_key)) is not None:
+            work, instance = queue.popleft()
+            slot.start(work, CallbackTalk(instance, self._answers))
+
+    def waiting(self) -> Mapping[str, int]:
+        """How many callbacks wait for each file version."""
+        return {key: len(queue) for key, queue in self._callbacks.items() if queue}
+
+    def _work(
+        self, instance: TaskInstance, startup: dict[str, object], *, callback: str | None = None, reason: str = ""
+    ) -> Work:
+        return Work(
+            try_id=instance.id,
+            dag_id=instance.dag_id,
+            run_id=instance.run_id,
+            task_id=instance.task_id,
+            map_index=instance.map_index,
+            try_number=instance.try_number,
+            startup=startup,
+            log_path=self._log_path(instance, callback),
+            callback=callback,
+            reason=reason,
+        )
+
+    def _log_path(self, instance: TaskInstance, callback: str | None) -> str:
+        # A callback's words belong to the try it is about; before any try there is a log of its own.
+        number = max(instance.try_number, 0)
+        path = self._logs / log_file(
+            instance.dag_id, instance.run_id, instance.task_id, instance.map_index, number
+        )
+        if callback is not None and callback.startswith("dag_"):
+            path = path.with_name(f"{callback}.log")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return str(path)

@@ -1,0 +1,181 @@
+"""One child process, ready for a try: the slot the scheduler reserves, starts work in, and hears the end of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import structlog
+
+from airgate.engine.ports import TaskMessageError, TryListener, Work
+from airgate.engine.wire import FrameConnection
+from airgate.sdk import protocol
+
+log = structlog.get_logger(__name__)
+
+EXIT_STATUS_WAIT = 0.5
+"""Seconds to wait, after a child's socket closed, for its parent to tell how it died."""
+
+
+class ChildSlot:
+    """A connected child of a DAG-file process. Implements `airgate.engine.ports.Slot`.
+
+    Args:
+        on_free: called with the slot when it can take (more) work.
+        on_gone: called once when its process is gone and all has been said.
+    """
+
+    def __init__(
+        self,
+        connection: FrameConnection,
+        *,
+        pid: int,
+        file_key: str,
+        hostname: str,
+        reuse_limit: int,
+        on_free: Callable[[ChildSlot], None],
+        on_gone: Callable[[ChildSlot], None],
+    ) -> None:
+        self.pid = pid
+        self.file_key = file_key
+        self.hostname = hostname
+        self._connection = connection
+        self._reuse_left = reuse_limit
+        self._on_free = on_free
+        self._on_gone = on_gone
+        self._listener: TryListener | None = None
+        self._stopping: asyncio.TimerHandle | None = None
+        self._stop_signal: str | None = None
+        self._exit_wait: asyncio.TimerHandle | None = None
+        self._answers: set[asyncio.Task[None]] = set()
+        connection.on_frame = self._frame
+        connection.on_closed = self._closed
+
+    @property
+    def busy(self) -> bool:
+        """Whether work runs in it (its callbacks included)."""
+        return self._listener is not None
+
+    def start(self, work: Work, listener: TryListener) -> None:
+        """See the port."""
+        self._listener = listener
+        self._reuse_left -= 1
+        if self._connection.closed:
+            self._finish("its process ended before it could start")
+            return
+        message = protocol.StartTry(
+            startup=dict(work.startup),
+            log_path=work.log_path,
+            env=dict(work.env),
+            reuse=self._reuse_left > 0,
+            callback=work.callback,
+            reason=work.reason,
+        )
+        self._connection.send(protocol.UNSOLICITED, message)
+
+    def release(self) -> None:
+        """See the port."""
+        if not self._connection.closed:
+            self._on_free(self)
+
+    def discard(self) -> None:
+        """Hang up on an idle child: it exits."""
+        self._connection.close()
+
+    def stop(self, grace: float) -> None:
+        """See the port."""
+        if self._connection.closed or self._stopping is not None:
+            return
+        self._stop_signal = "SIGTERM"
+        self._signal(signal.SIGTERM, group=False)
+        self._stopping = asyncio.get_running_loop().call_later(grace, self._kill)
+
+    def exited(self, status: int) -> None:
+        """The parent reaped it: `status` is its exit code, or minus the signal that ended it."""
+        if status < 0:
+            name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
+            self._finish(f"killed by signal {-status} ({name})")
+        elif status > 0:
+            self._finish(f"its process exited with code {status}")
+        else:
+            self._finish(None)
+        if self._connection.closed:
+            self._gone()
+
+    def _kill(self) -> None:
+        self._stop_signal = "SIGKILL"
+        self._signal(signal.SIGKILL, group=True)
+
+    def _signal(self, number: signal.Signals, *, group: bool) -> None:
+        # An open socket proves that the process lives, so the pid is still its own.
+        with suppress(ProcessLookupError, PermissionError):
+            if group and os.getpgid(self.pid) == self.pid:
+                os.killpg(self.pid, number)
+            else:
+                os.kill(self.pid, number)
+
+    def _frame(self, connection: FrameConnection, frame_id: int, body: dict[str, Any]) -> None:
+        if body.get("type") == "Idle":
+            self._finish(None)
+            self._on_free(self)
+            return
+        listener = self._listener
+        if listener is None:
+            log.warning("A child spoke without work", pid=self.pid, message=body.get("type"))
+            return
+        task = asyncio.ensure_future(self._answer(listener, frame_id, body))
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def _answer(self, listener: TryListener, frame_id: int, body: dict[str, Any]) -> None:
+        try:
+            answer = await listener.message(body)
+        except TaskMessageError as error:
+            self._connection.send(frame_id, None, _error_response(error.error, error.detail))
+        except Exception as error:
+            log.exception("A task's request failed", request=body.get("type"), pid=self.pid)
+            self._connection.send(frame_id, None, _error_response("API_SERVER_ERROR", {"message": str(error)}))
+        else:
+            self._connection.send(frame_id, answer)
+
+    def _closed(self, connection: FrameConnection) -> None:
+        if self._stopping is not None:
+            self._stopping.cancel()
+        if self._listener is None:
+            self._gone()
+            return
+        # How it died comes from its parent, a moment later; without a parent nobody will tell.
+        loop = asyncio.get_running_loop()
+        self._exit_wait = loop.call_later(EXIT_STATUS_WAIT, self._vanished)
+
+    def _vanished(self) -> None:
+        cause = f"ended by {self._stop_signal}" if self._stop_signal else "its process vanished"
+        self._finish(cause)
+        self._gone()
+
+    def _finish(self, reason: str | None) -> None:
+        if self._stopping is not None:
+            self._stopping.cancel()
+            self._stopping = None
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.ended(reason)
+
+    def _gone(self) -> None:
+        if self._exit_wait is not None:
+            self._exit_wait.cancel()
+        on_gone, self._on_gone = self._on_gone, _ignore
+        on_gone(self)
+
+
+def _ignore(slot: ChildSlot) -> None:
+    return
+
+
+def _error_response(error: str, detail: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "ErrorResponse", "error": error, "detail": msgspec.to_builtins(detail)}

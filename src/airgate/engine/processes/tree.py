@@ -1,0 +1,357 @@
+"""The process tree of the DAG interpreter: the socket it reports to, the nursery, and the DAG-file processes.
+
+Nothing here knows what runs. The tree survives the death of any of its parts: a nursery that dies is started again
+while the DAG-file processes it forked go on; a DAG-file process that dies is forked again when its file is wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from airgate.engine.ports import FileVersion, SlotListener
+from airgate.engine.processes.files import FileProcess
+from airgate.engine.processes.slots import ChildSlot
+from airgate.engine.wire import FrameConnection
+from airgate.model.errors import Unavailable
+from airgate.sdk import protocol
+
+log = structlog.get_logger(__name__)
+
+BOOT = Path(protocol.__file__).with_name("boot.py")
+HELLO_TIMEOUT = 60.0
+"""Seconds the nursery may take to import the Task SDK and connect."""
+RESTART_DELAY = 0.2
+"""Seconds between the death of a nursery and its successor; doubled up to `RESTART_DELAY_MAX` while they keep dying."""
+RESTART_DELAY_MAX = 15.0
+
+
+RELOAD_DELAY = 2.0
+"""Seconds before a file that is waited for and could not be imported is tried again."""
+
+
+class TreeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How the tree is laid out. Times are seconds."""
+
+    python: str
+    dags: Path
+    home: Path
+    """AIRFLOW_HOME of everything in the tree: Airgate's own, never the user's."""
+    lock: Path
+    """A file every process of the tree holds locked, so that a successor can wait until all of them are gone."""
+    import_timeout: float = 30.0
+    warm_files: int = 10
+    spares: int = 1
+    reuse_limit: int = 1
+    """Tries one child may run; 1 is one process per try."""
+    parallel_imports: int = 2
+    idle_after: float = 300.0
+    """After so long without work a DAG file keeps no spare children."""
+    env: Mapping[str, str] = {}
+
+
+class ProcessTree:
+    """Implements `airgate.engine.ports.Executor` on this machine."""
+
+    def __init__(self, config: TreeConfig, listener: SlotListener) -> None:
+        self._config = config
+        self._listener = listener
+        self._token = secrets.token_hex(32)
+        self._folder = Path(tempfile.mkdtemp(prefix="airgate-"))
+        self._hostname = socket.gethostname()
+        self._server: asyncio.Server | None = None
+        self._lock_fd = -1
+        self._nursery: asyncio.subprocess.Process | None = None
+        self._nursery_connection: FrameConnection | None = None
+        self._nursery_up = asyncio.Event()
+        self._nursery_watch: asyncio.Task[None] | None = None
+        self._files: dict[str, FileProcess] = {}
+        self._imports = asyncio.Semaphore(config.parallel_imports)
+        self._reloading: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
+        self.failure: str | None = None
+        """Why the DAG interpreter cannot be started, in plain words; None while it can."""
+
+    async def start(self) -> None:
+        """Wait until no process of an earlier tree is left, listen, and start the nursery without waiting for it."""
+        self._lock_fd = await _claim(self._config.lock)
+        path = self._folder / "engine.sock"
+        self._server = await asyncio.get_running_loop().create_unix_server(self._accept, str(path))
+        path.chmod(0o600)
+        self._nursery_watch = asyncio.create_task(self._keep_nursery(path), name="nursery")
+
+    async def stop(self) -> None:
+        """End every process. Running tries must have been stopped before: they lose their engine now."""
+        self._stopping = True
+        if self._nursery_watch is not None:
+            self._nursery_watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._nursery_watch
+        for task in self._reloading.values():
+            task.cancel()
+        for file in self._files.values():
+            file.retire()
+        if self._nursery is not None and self._nursery.returncode is None:
+            self._nursery.terminate()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(2):
+                    await self._nursery.wait()
+            if self._nursery.returncode is None:
+                self._nursery.kill()
+        if self._server is not None:
+            self._server.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+
+    # --- DAG files -------------------------------------------------------------------------------
+
+    async def load(self, version: FileVersion) -> protocol.Parsed:
+        """Have a process import this version of a DAG file (or join one that does).
+
+        A file that hangs, kills its process or exits is reported as an import error, in `Parsed.error`.
+
+        Raises:
+            Unavailable: the DAG interpreter cannot be started.
+        """
+        process = self._files.get(version.key)
+        if process is not None and (process.ready or not process.parsed.done()):
+            return await asyncio.shield(process.parsed)
+        async with self._imports:
+            return await self._import(version)
+
+    async def _import(self, version: FileVersion) -> protocol.Parsed:
+        await self._await_nursery()
+        assert self._nursery_connection is not None
+        process = FileProcess(version, on_slot=self._listener.slot_free)
+        self._files[version.key] = process
+        order = protocol.ForkFile(
+            file_key=version.key, path=str(self._config.dags / version.file), root=str(self._config.dags)
+        )
+        self._nursery_connection.send(protocol.UNSOLICITED, order)
+        try:
+            async with asyncio.timeout(self._config.import_timeout):
+                return await asyncio.shield(process.parsed)
+        except TimeoutError:
+            problem = f"importing it took longer than {self._config.import_timeout:g} s and was stopped"
+        except Unavailable:
+            problem = "its process ended while importing it (it was killed, crashed or left with os._exit)"
+        self._kill(process)
+        self._files.pop(version.key, None)
+        return protocol.Parsed(file_key=version.key, error=f"DAG file {version.file}: {problem}.")
+
+    def retire(self, key: str) -> None:
+        """Stop the process of a file version that is no longer wanted; its running tries end by themselves."""
+        process = self._files.pop(key, None)
+        if process is not None:
+            process.retire()
+
+    def trim(self, pinned: frozenset[str]) -> None:
+        """Keep at most `warm_files` processes (the busy, the waited for and the pinned apart), least recently used first.
+
+        Spares of files long unused go too.
+        """
+        now = asyncio.get_running_loop().time()
+        for process in self._files.values():
+            if now - process.last_used > self._config.idle_after:
+                process.drop_spares()
+        candidates = [p for k, p in self._files.items() if k not in pinned and p.ready and not p.busy and not p.wanted]
+        surplus = len(self._files) - self._config.warm_files
+        for process in sorted(candidates, key=lambda p: p.last_used)[: max(0, surplus)]:
+            self.retire(process.version.key)
+
+    def is_loaded(self, key: str) -> bool:
+        """Whether a process has imported this file version and lives."""
+        process = self._files.get(key)
+        return process is not None and process.ready
+
+    async def ask(self, version: FileVersion, question: protocol.NextRun | protocol.ManualInterval) -> protocol.RunDates:
+        """Put a question to a DAG's timetable, importing its file first if need be."""
+        parsed = await self.load(version)
+        process = self._files.get(version.key)
+        if process is None:
+            raise Unavailable(parsed.error or f"DAG file {version.file} cannot be imported now.")
+        return await process.ask(question)
+
+    # --- the executor port -----------------------------------------------------------------------
+
+    def reserve(self, file_key: str) -> ChildSlot | None:
+        """See the port."""
+        process = self._files.get(file_key)
+        if process is None:
+            return None
+        process.keep = self._config.spares
+        return process.reserve()
+
+    def demand(self, waiting: Mapping[str, int]) -> None:
+        """See the port. A file version that is waited for and has no process (any more) is imported again."""
+        for key, process in self._files.items():
+            process.wanted = min(waiting.get(key, 0), MAX_WANTED)
+            process.warm()
+        for key in waiting:
+            process = self._files.get(key)
+            if (process is None or process.dead) and key not in self._reloading:
+                task = asyncio.create_task(self._reload(key), name=f"reload {key}")
+                self._reloading[key] = task
+
+    async def _reload(self, key: str) -> None:
+        file, _, digest = key.rpartition("@")
+        try:
+            parsed = await self.load(FileVersion(key=key, file=file, digest=digest))
+        except Unavailable as error:
+            parsed = protocol.Parsed(file_key=key, error=error.detail)
+        if parsed.error is not None:
+            log.error("A DAG file that is waited for cannot be imported", file=file, error=parsed.error)
+            await asyncio.sleep(RELOAD_DELAY)
+        self._reloading.pop(key, None)
+        # Whoever waits tells its demand again, which warms the process or tries once more.
+        self._listener.slot_free(key)
+
+    # --- connections -----------------------------------------------------------------------------
+
+    def _accept(self) -> FrameConnection:
+        return FrameConnection(self._hello, lambda connection: None)
+
+    def _hello(self, connection: FrameConnection, frame_id: int, body: dict[str, Any]) -> None:
+        try:
+            hello = msgspec.convert(body, protocol.Hello)
+        except msgspec.ValidationError:
+            connection.close()
+            return
+        if not secrets.compare_digest(hello.token, self._token) or hello.protocol != protocol.PROTOCOL:
+            log.warning("A process was refused", role=hello.role, pid=hello.pid, protocol=hello.protocol)
+            connection.close()
+        elif hello.role == "nursery":
+            self._nursery_connection = connection
+            self._nursery_up.set()
+            self.failure = None
+        else:
+            self._file_hello(connection, hello)
+
+    def _file_hello(self, connection: FrameConnection, hello: protocol.Hello) -> None:
+        process = self._files.get(hello.file_key)
+        if process is None:
+            connection.close()
+        elif hello.role == "file":
+            process.connected(connection, hello.pid)
+        else:
+            slot = ChildSlot(
+                connection,
+                pid=hello.pid,
+                file_key=hello.file_key,
+                hostname=self._hostname,
+                reuse_limit=self._config.reuse_limit,
+                on_free=process.child_free,
+                on_gone=process.child_gone,
+            )
+            process.child_connected(slot)
+
+    # --- the nursery -----------------------------------------------------------------------------
+
+    async def _await_nursery(self) -> None:
+        if self.failure is not None:
+            raise Unavailable(self.failure)
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT):
+                await self._nursery_up.wait()
+        except TimeoutError:
+            raise Unavailable(self.failure or "The DAG interpreter did not start within a minute.") from None
+
+    async def _keep_nursery(self, path: Path) -> None:
+        delay = RESTART_DELAY
+        while not self._stopping:
+            errors = await self._run_nursery(path)
+            was_up = self._nursery_up.is_set()
+            self._nursery_up.clear()
+            self._nursery_connection = None
+            if not was_up:
+                last = errors.strip().splitlines()[-1:] or ["it said nothing"]
+                self.failure = f"The DAG interpreter {self._config.python} cannot be started: {last[0]}"
+                log.error("Nursery failed", python=self._config.python, output=errors[-4000:])
+            delay = RESTART_DELAY if was_up else min(delay * 2, RESTART_DELAY_MAX)
+            await asyncio.sleep(delay)
+
+    async def _run_nursery(self, path: Path) -> str:
+        env = {
+            **os.environ,
+            **self._config.env,
+            "AIRFLOW_HOME": str(self._config.home),
+            "AIRGATE_ENGINE_SOCKET": str(path),
+            "AIRGATE_ENGINE_TOKEN": self._token,
+            "AIRGATE_TREE_LOCK_FD": str(self._lock_fd),
+        }
+        for name in SERVER_SECRETS:
+            env.pop(name, None)
+        try:
+            self._nursery = await asyncio.create_subprocess_exec(
+                self._config.python,
+                str(BOOT),
+                env=env,
+                pass_fds=(self._lock_fd,),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return str(error)
+        assert self._nursery.stdout is not None
+        tail = bytearray()
+        reader = asyncio.create_task(_drain(self._nursery.stdout, tail))
+        try:
+            await self._nursery.wait()
+        finally:
+            # DAG-file processes hold the pipe too: it may stay open long after the nursery.
+            await asyncio.wait({reader}, timeout=0.2)
+            reader.cancel()
+        return tail.decode(errors="replace")
+
+    def _kill(self, process: FileProcess) -> None:
+        if process.alive:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+
+
+MAX_WANTED = 8
+"""Children of one file being forked ahead at most; more only compete for the processor."""
+
+SERVER_SECRETS = ("AIRGATE_SECRET_KEY", "AIRGATE_ADMIN_PASSWORD", "AIRGATE_DATABASE", "AIRGATE_TOKEN")
+"""What DAG code must not see of the server's environment."""
+
+
+async def _drain(stream: asyncio.StreamReader, tail: bytearray) -> None:
+    while chunk := await stream.read(65536):
+        tail += chunk
+        del tail[:-8192]
+
+
+async def _claim(lock: Path) -> int:
+    """Lock the tree's file, waiting until every process of an earlier tree has let go of it."""
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    loop = asyncio.get_running_loop()
+    warn_at = loop.time() + 5
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if loop.time() > warn_at:
+                log.warning("Waiting for processes of an earlier server to end", lock=str(lock))
+                warn_at += 30
+            await asyncio.sleep(0.05)
+        else:
+            return fd
+
+

@@ -1,0 +1,233 @@
+"""The embedded engine as one thing: built, started, asked, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from airgate.engine.answers import Answers
+from airgate.engine.calendar import Calendar
+from airgate.engine.control import Control
+from airgate.engine.folder import DagFolder
+from airgate.engine.planning import Planner
+from airgate.engine.ports import FileVersion
+from airgate.engine.processes.tree import ProcessTree, TreeConfig
+from airgate.engine.recovery import all_pools, recover
+from airgate.engine.scheduler import Scheduler, Surroundings
+from airgate.engine.timetables import AskedTimetables
+from airgate.model.dag import Dag
+from airgate.model.errors import Conflict, InvalidInput, NotFound
+from airgate.model.run import DagRun, TaskInstance
+from airgate.model.states import RunType, TriggeredBy
+from airgate.model.trigger import TriggerRequest
+from airgate.store import dags, runs
+from airgate.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+TRIM_SECONDS = 30.0
+
+
+class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine is built from. `data` is its own folder; times are seconds."""
+
+    dags: Path
+    data: Path
+    python: str
+    isolation: str = "fork"
+    reuse_limit: int = 100
+    parallelism: int = 32
+    spares: int = 1
+    warm_files: int = 10
+    import_timeout: float = 30.0
+    kill_grace: float = 60.0
+    dags_paused_at_creation: bool = False
+
+    @property
+    def logs(self) -> Path:
+        """Where task logs go."""
+        return self.data / "logs"
+
+
+class Engine:
+    """Runs DAG files. Everything it knows survives in the store; what it holds in memory can be read from there again."""
+
+    def __init__(
+        self,
+        database: Database,
+        config: EngineConfig,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self.config = config
+        self._database = database
+        self._clock = clock
+        self._tree = ProcessTree(_tree_config(config), self)
+        answers = Answers(database, clock=clock)
+        self.scheduler = Scheduler(
+            database,
+            self._tree,
+            answers,
+            Surroundings(
+                clock=clock,
+                new_id=new_id,
+                logs=config.logs,
+                parallelism=config.parallelism,
+                kill_grace=config.kill_grace,
+            ),
+        )
+        timetables = AskedTimetables(self._tree, self.scheduler.version_of)
+        self._planner = Planner(self.scheduler.dag, timetables, clock=clock, new_id=new_id)
+        self.control = Control(database, self.scheduler, clock=clock, new_id=new_id)
+        self._calendar = Calendar(database, timetables, self.scheduler, clock=clock, new_id=new_id)
+        self.folder = DagFolder(
+            config.dags,
+            self._tree,
+            database,
+            self,
+            clock=clock,
+            new_id=new_id,
+            paused_at_creation=config.dags_paused_at_creation,
+        )
+        self.scheduler.run_trigger = self._trigger_from_task
+        self.scheduler.run_ended = self._run_ended
+        self.scheduler.pause_dag = self.pause_one
+        self._new_id = new_id
+        self._tasks: list[asyncio.Task[None]] = []
+        self._early: list[DagRun] = []
+        self._recovered = False
+
+    @property
+    def failure(self) -> str | None:
+        """Why no DAG code can be run at all, in plain words; None while it can."""
+        return self._tree.failure
+
+    async def start(self) -> None:
+        """Begin: returns at once, the work goes on in the background. Triggers may be accepted before and after."""
+        for dag in await self._database.read(dags.all_active):
+            self.scheduler.dag_changed(dag)
+        self._tasks.append(asyncio.create_task(self._run(), name="engine"))
+
+    async def stop(self) -> None:
+        """End running tries, record them, and leave no process behind."""
+        self._calendar.stop()
+        self.folder.stop()
+        await self.scheduler.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tree.stop()
+
+    async def _run(self) -> None:
+        await self._tree.start()
+        known = await recover(self._database, self.scheduler, clock=self._clock, new_id=self._new_id)
+        self._recovered = True
+        early, self._early = self._early, []
+        for run in early:
+            # Accepted while what is unfinished was being read: it may have been read as well.
+            if run.id not in known:
+                self.scheduler.accepted(run)
+        self._tasks.append(asyncio.create_task(self._trim(), name="trim"))
+        await self.folder.run()
+
+    async def _trim(self) -> None:
+        while True:
+            await asyncio.sleep(TRIM_SECONDS)
+            self._tree.trim(self.folder.pinned)
+
+    # --- runs ------------------------------------------------------------------------------------
+
+    async def plan(self, request: TriggerRequest) -> DagRun:
+        """Draft a run (see `airgate.deployments.ports.Starter`)."""
+        return await self._planner.plan(request)
+
+    def started(self, run: DagRun) -> None:
+        """A run was accepted and is in the store."""
+        if not self._recovered:
+            self._early.append(run)
+        else:
+            self.scheduler.accepted(run)
+
+    async def _trigger_from_task(self, instance: TaskInstance, body: dict[str, Any]) -> dict[str, Any] | None:
+        request = TriggerRequest(
+            dag_id=body["dag_id"],
+            run_id=body["run_id"],
+            logical_date=body.get("logical_date"),
+            has_logical_date=True,
+            run_after=body.get("run_after"),
+            conf=body.get("conf") or {},
+            note=body.get("note"),
+            run_type=RunType.MANUAL,
+            triggered_by=TriggeredBy.OPERATOR,
+            partition_key=body.get("partition_key"),
+        )
+        try:
+            run = await self._planner.plan(request)
+            stored = await self._database.write(runs.insert, run)
+        except Conflict:
+            if body.get("reset_dag_run"):
+                await self.control.clear_run(body["dag_id"], body["run_id"])
+                return {"type": "OKResponse", "ok": True}
+            detail = {"dag_id": body["dag_id"], "run_id": body["run_id"]}
+            return {"type": "ErrorResponse", "error": "DAGRUN_ALREADY_EXISTS", "detail": detail}
+        except (NotFound, InvalidInput) as error:
+            detail = {"status_code": 400, "message": error.detail}
+            return {"type": "ErrorResponse", "error": "API_SERVER_ERROR", "detail": detail}
+        self.started(stored)
+        return {"type": "OKResponse", "ok": True}
+
+    def _run_ended(self, run: DagRun) -> None:
+        self._calendar.consider(run.dag_id)
+
+    # --- DAGs ------------------------------------------------------------------------------------
+
+    def slot_free(self, file_key: str) -> None:
+        """See `airgate.engine.ports.SlotListener`."""
+        self.scheduler.slot_free(file_key)
+
+    def dags_changed(self, version: FileVersion, dags: tuple[Dag, ...]) -> None:
+        """See `airgate.engine.folder.FolderListener`."""
+        self.scheduler.dags_changed(version, dags)
+        for dag in dags:
+            self._calendar.consider(dag.dag_id)
+
+    def dags_gone(self, dag_ids: tuple[str, ...]) -> None:
+        """See `airgate.engine.folder.FolderListener`."""
+        self.scheduler.dags_gone(dag_ids)
+        for dag_id in dag_ids:
+            self._calendar.forget(dag_id)
+
+    async def pause(self, dag_ids: tuple[str, ...], paused: bool) -> None:
+        """Pause or unpause DAGs, and with them their schedules."""
+        await self.control.pause(dag_ids, paused)
+        for dag_id in dag_ids:
+            self._calendar.consider(dag_id)
+
+    async def pause_one(self, dag_id: str) -> None:
+        """Pause one DAG."""
+        await self.pause((dag_id,), True)
+
+    async def pools_changed(self) -> None:
+        """Pools were edited in the store."""
+        self.scheduler.pools_changed(await self._database.read(all_pools))
+
+
+def _tree_config(config: EngineConfig) -> TreeConfig:
+    return TreeConfig(
+        python=config.python,
+        dags=config.dags,
+        home=config.data / "airflow-home",
+        lock=config.data / "engine.lock",
+        import_timeout=config.import_timeout,
+        warm_files=config.warm_files,
+        spares=config.spares,
+        reuse_limit=config.reuse_limit if config.isolation == "reuse" else 1,
+    )
