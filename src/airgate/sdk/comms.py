@@ -25,28 +25,28 @@ _OURS = frozenset(
 )
 
 
-def try_comms(sock: socket.socket) -> CommsDecoder[Any, Any]:
-    """Airflow's own decoder on a try's socket."""
-    return CommsDecoder(
-        log=structlog.get_logger(logger_name="task"), socket=sock, body_decoder=_BODY, err_decoder=_ERROR
-    )
-
-
 def use_comms(comms: Any) -> None:
     """Make `comms` what the Task SDK asks."""
     task_runner.SUPERVISOR_COMMS = comms
 
 
-class FileComms(CommsDecoder[Any, Any]):
+class TryComms(CommsDecoder[Any, Any]):
+    """Airflow's own decoder, on a socket of ours."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(
+            log=structlog.get_logger(logger_name="task"), socket=sock, body_decoder=_BODY, err_decoder=_ERROR
+        )
+
+
+class FileComms(TryComms):
     """For code at the top of a DAG file that asks for variables or connections.
 
     It shares the DAG-file process's connection. Orders of the engine that arrive before an answer are set aside.
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        super().__init__(
-            log=structlog.get_logger(logger_name="task"), socket=sock, body_decoder=_BODY, err_decoder=_ERROR
-        )
+        super().__init__(sock)
         self._aside: deque[_ResponseFrame] = deque()
 
     def _read_frame(self, maxfds: int | None = None) -> Any:
@@ -62,15 +62,3 @@ class FileComms(CommsDecoder[Any, Any]):
         while self._aside:
             frame = self._aside.popleft()
             yield frame.id, msgspec.convert(frame.body, protocol.ToProcess)
-
-
-class SilentComms:
-    """Answers what a task asks by nothing at all: for the warm-up."""
-
-    def send(self, msg: Any) -> Any:
-        """Take a message and give nothing back."""
-        msg.model_dump()
-        return None
-
-
-Answers = dict[str, Any]

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import msgspec
 from setproctitle import setproctitle
 
-from airgate.sdk import logs, protocol, timetables, tryrun
+from airgate.sdk import logs, protocol, timetables, tryrun, warmup
 from airgate.sdk.airflow_setup import forbid_database, initialise_stats
 from airgate.sdk.comms import FileComms, use_comms
 from airgate.sdk.family import Parent, leave
@@ -24,15 +24,17 @@ from airgate.sdk.wire import Engine, Wire, hello
 class _Prepared:
     """What the nursery sets up once for all processes of the tree."""
 
-    sink: logs.Sink
+    streams: logs.Streams
 
 
 def prepare() -> None:
     """In the nursery: everything a DAG-file process or a try would otherwise do for itself. Imports were the most."""
-    _Prepared.sink = logs.Sink()
-    logs.configure(_Prepared.sink)
+    _Prepared.streams = logs.Streams(logs.Sink())
+    logs.configure(_Prepared.streams.sink)
+    _Prepared.streams.capture("dag_processor")
     forbid_database()
     initialise_stats()
+    warmup.make_ready(_Prepared.streams)
     _title("nursery")
 
 
@@ -54,7 +56,7 @@ class DagFile(Parent):
         super().__init__(wire)
         self._engine = engine
         self._order = order
-        self._streams = logs.Streams(_Prepared.sink)
+        self._streams = _Prepared.streams
         self._dags: dict[str, Any] = {}
         self._bundle = tryrun.bundle_of(order.root)
         # Held open by this process alone: when it closes, idle children know that nobody forks for them any more.
@@ -62,7 +64,6 @@ class DagFile(Parent):
 
     def run(self) -> NoReturn:
         """Import the file, report it, and serve."""
-        self._streams.capture()
         comms = FileComms(self.wire.socket)
         use_comms(comms)
         started = time.monotonic()

@@ -59,6 +59,12 @@ class Sink(io.RawIOBase):
         """Make the sink write to what `fd` is open on."""
         os.dup2(fd, self._fd, inheritable=False)
 
+    def silence(self) -> None:
+        """Make the sink write nowhere, until it is pointed elsewhere."""
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        self.point_at(null)
+        os.close(null)
+
 
 class PrintedLines(io.RawIOBase):
     """What ``sys.stdout`` and ``sys.stderr`` of DAG code write to: every line becomes a log line.
@@ -144,11 +150,15 @@ class Streams:
         self._out: PrintedLines | None = None
         self._err: PrintedLines | None = None
 
-    def capture(self) -> None:
-        """Replace ``sys.stdout`` and ``sys.stderr`` by ones whose lines become log lines."""
+    def capture(self, of: str = "task") -> None:
+        """Replace ``sys.stdout`` and ``sys.stderr`` by ones whose lines become log lines.
+
+        Args:
+            of: the first part of the loggers' names, as Airflow has them: ``task`` or ``dag_processor``.
+        """
         self.settle()
-        self._out = PrintedLines(self.sink, 1, "task.stdout", "info")
-        self._err = PrintedLines(self.sink, 2, "task.stderr", "error")
+        self._out = PrintedLines(self.sink, 1, f"{of}.stdout", "info")
+        self._err = PrintedLines(self.sink, 2, f"{of}.stderr", "error")
         sys.stdout = _text(self._out)
         sys.stderr = _text(self._err)
 

@@ -26,7 +26,7 @@ from setproctitle import setproctitle
 from structlog.contextvars import bind_contextvars
 
 from airgate.sdk import callbacks, logs, protocol, warmup
-from airgate.sdk.comms import try_comms, use_comms
+from airgate.sdk.comms import TryComms, use_comms
 from airgate.sdk.family import leave
 from airgate.sdk.watchdog import Watchdog
 from airgate.sdk.wire import Engine, Wire, hello
@@ -45,7 +45,6 @@ def prepare(dags: Iterable[Any]) -> None:
     log = structlog.get_logger(logger_name="task")
     for dag in dags:
         task_runner._register_deserialization_allowed_classes(dag, log)  # noqa: SLF001 - no public name
-    warmup.make_ready()
 
 
 class Child:
@@ -68,6 +67,7 @@ class Child:
         self._streams = streams
         self._orphaned = orphaned
         os.setsid()
+        streams.capture()
         _forget_stdin()
         _reseed()
         self._wire = Wire.connect(engine.path)
@@ -118,7 +118,7 @@ class Child:
             # Without its log the try is not run: nobody could tell what it did.
             os.write(2, f"cannot open {start.log_path}: {error}\n".encode())
             leave(1)
-        use_comms(try_comms(self._wire.socket))
+        use_comms(TryComms(self._wire.socket))
         self._watchdog.busy = True
         log = structlog.get_logger(logger_name="task")
         code = 0

@@ -1,4 +1,8 @@
-"""An empty task, run once ahead of need, so that a waiting try meets neither page faults nor late imports.
+"""An empty task, run ahead of need, so that a waiting try meets neither late imports nor cold caches nor page faults.
+
+It runs several times in the nursery, before anything is forked, so that every process inherits what it left in memory,
+and once in every child, whose first writes to inherited pages cost more than the task itself. It takes the way real
+tries take, from the bytes of `StartTry` on.
 
 Nothing of it leaves the process or stays in it: its log goes nowhere, its messages are answered here, listeners and
 metrics do not hear of it, and environment, signal handlers and logging context are put back.
@@ -6,30 +10,33 @@ metrics do not hear of it, and environment, signal handlers and logging context 
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Any
 
-import msgspec
 import structlog
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.comms import StartupDetails
-from setproctitle import setproctitle
+from airflow.sdk.execution_time.comms import StartupDetails, _ResponseFrame
 
-from airgate.sdk import logs
-from airgate.sdk.comms import SilentComms, use_comms
+from airgate.sdk import logs, protocol
+from airgate.sdk.comms import TryComms, use_comms
+from airgate.sdk.wire import Wire
 
 _ID = "airgate_warm_up"
 _WHEN = datetime(2000, 1, 1, tzinfo=timezone.utc)
+_ROUNDS = 12
+"""Runs in the nursery: as often as Python's interpreter wants to see code before it has adapted to it."""
 
 
 class _Nothing(BaseOperator):
-    """Renders a template, prints nothing, returns something."""
+    """Renders a template, prints and logs a line, returns something."""
 
     template_fields = ("text",)
 
@@ -37,8 +44,14 @@ class _Nothing(BaseOperator):
         super().__init__(**kwargs)
         self.text = "{{ run_id }}"
 
-    def execute(self, context: Any) -> str:  # noqa: ARG002
-        return self.text
+    def execute(self, context: Any) -> str:
+        return _do(context["ts"], self.text)
+
+
+def _do(ts: str, text: str = _ID, **_context: Any) -> str:
+    print(ts)  # noqa: T201 - printing is what is warmed
+    logging.getLogger(__name__).info("%s", text)
+    return text
 
 
 class _Deaf:
@@ -51,58 +64,95 @@ class _Deaf:
         return self
 
 
+class _SelfAnswering(TryComms):
+    """Sends and receives over a socket pair, and plays the engine's part by itself."""
+
+    def __init__(self, mine: Wire, theirs: Wire) -> None:
+        super().__init__(mine.socket)
+        self._theirs = theirs
+
+    def _get_response(self) -> Any:
+        frame_id, _, _ = self._theirs.receive()
+        self._theirs.socket.sendall(_ResponseFrame(id=frame_id).as_bytes())
+        return super()._get_response()
+
+
 class _Prepared:
     task: Any = None
-    details: Any = None
+    start: Any = None
 
 
-def make_ready() -> None:
-    """In the DAG-file process: make the empty task, which takes longer than running it."""
+def make_ready(streams: logs.Streams) -> None:
+    """In the nursery: make the empty task, and run it until the code on its way is warm."""
+    task_runner.get_listener_manager()  # loads plugins, which a task process would do for each try
     with DAG(_ID, schedule=None, auto_register=False) as dag:
-        _Prepared.task = _Nothing(task_id=_ID, dag=dag)
+        _Prepared.task = _make_task(dag)
     dag.fileloc = os.devnull
-    _Prepared.details = _startup()
+    _Prepared.start = protocol.StartTry(startup=_startup(), log_path=os.devnull)
+    for _ in range(_ROUNDS):
+        run(streams, None)
 
 
 def run(streams: logs.Streams, bundle: Any) -> None:
     """Run the empty task in this process, through the code that real ones take."""
     environment = dict(os.environ)
+    ours, theirs = (Wire(sock) for sock in socket.socketpair())
+    try:
+        with _unheard(streams):
+            theirs.send(_Prepared.start)
+            _, body, _ = ours.receive()
+            assert body is not None
+            use_comms(_SelfAnswering(ours, theirs))
+            _run(StartupDetails.model_validate(body["startup"]), bundle)
+    finally:
+        ours.close()
+        theirs.close()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        structlog.contextvars.clear_contextvars()
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def _run(details: Any, bundle: Any) -> None:
     log = structlog.get_logger(logger_name="task")
-    with _unheard(streams):
-        details = StartupDetails.model_validate(msgspec.msgpack.decode(msgspec.msgpack.encode(_Prepared.details)))
-        setproctitle("airgate: warming up")
-        structlog.contextvars.bind_contextvars(ti_id=str(details.ti.id), dag_id=_ID)
-        log.info("::group::Pre Execute")
-        instance = task_runner.RuntimeTaskInstance.model_construct(
-            **details.ti.model_dump(exclude_unset=True),
-            task=_Prepared.task,
-            bundle_instance=bundle,
-            _ti_context_from_server=details.ti_context,
-            max_tries=0,
-            start_date=_WHEN,
-            state=None,
-            sentry_integration="",
-        )
-        context = instance.get_template_context()
-        state, _, error = task_runner.run(instance, context, log)
-        task_runner.finalize(instance, state, context, log, error)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    structlog.contextvars.clear_contextvars()
-    os.environ.clear()
-    os.environ.update(environment)
-    setproctitle("airgate: idle")
+    structlog.contextvars.bind_contextvars(ti_id=str(details.ti.id), dag_id=_ID)
+    log.info("::group::Pre Execute")
+    instance = task_runner.RuntimeTaskInstance.model_construct(
+        **details.ti.model_dump(exclude_unset=True),
+        task=_Prepared.task,
+        bundle_instance=bundle,
+        _ti_context_from_server=details.ti_context,
+        max_tries=0,
+        start_date=_WHEN,
+        state=None,
+        sentry_integration="",
+    )
+    context = instance.get_template_context()
+    state, _, error = task_runner.run(instance, context, log)
+    if error is not None:
+        raise error
+    task_runner.finalize(instance, state, context, log, error)
 
 
 @contextmanager
 def _unheard(streams: logs.Streams) -> Iterator[None]:
     listeners, metrics = task_runner.get_listener_manager, task_runner.stats
     task_runner.get_listener_manager = task_runner.stats = _Deaf()
-    use_comms(SilentComms())
-    streams.point_at(os.devnull)
+    streams.sink.silence()
     try:
         yield
     finally:
+        streams.settle()
+        streams.sink.point_at(2)
         task_runner.get_listener_manager, task_runner.stats = listeners, metrics
+
+
+def _make_task(dag: Any) -> Any:
+    with suppress(ImportError):
+        from airflow.providers.standard.operators.python import PythonOperator  # noqa: PLC0415 - may not be there
+
+        return PythonOperator(task_id=_ID, dag=dag, python_callable=_do)
+    return _Nothing(task_id=_ID, dag=dag)
 
 
 def _startup() -> dict[str, Any]:
