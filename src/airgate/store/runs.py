@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
+import msgspec
+from sqlalchemy import bindparam, func, select, tuple_
+
+from airgate.model.errors import Conflict, NotFound
 from airgate.model.query import Listing, Order, Page, RunFilter
 from airgate.model.run import DagRun
 from airgate.model.states import RunState
+from airgate.store import _schema as schema
+from airgate.store._mapping import Mapping
+from airgate.store._query import Conditions, one_of, ordered, paged, sortable, total, within
 from airgate.store.database import Tx
+
+_RUN = schema.dag_run
+_COUNT = schema.run_count
+_MAPPING = Mapping(DagRun, _RUN, derived=("execution_date", "external_trigger"), given=("seq",))
+_SORTABLE = sortable(_RUN, (*DagRun.__struct_fields__, "execution_date", "external_trigger"))
+_BY_KEY = (_RUN.c.dag_id == bindparam("key_dag_id"), _RUN.c.run_id == bindparam("key_run_id"))
+_SELECT = select(*_MAPPING.columns)
+_GET = _SELECT.where(*_BY_KEY)
+_UNFINISHED = _SELECT.where(schema.RUN_UNFINISHED).order_by(_RUN.c.seq)
+_UPDATE = (
+    _RUN.update()
+    .where(*_BY_KEY)
+    .values({name: bindparam(name) for name in _MAPPING.stored if name not in {"id", "dag_id", "run_id"}})
+)
+_KEYS_AT_ONCE = 500
 
 
 def get(tx: Tx, dag_id: str, run_id: str) -> DagRun:
     """One run. Raises NotFound (code ``run_not_found``)."""
-    raise NotImplementedError
+    row = tx.run(_GET, {"key_dag_id": dag_id, "key_run_id": run_id}).first()
+    if row is None:
+        raise _unknown(dag_id, run_id)
+    return _MAPPING.decode(row)
 
 
 def list_runs(tx: Tx, which: RunFilter, order: Order, page: Page) -> Listing[DagRun]:
     """One page of the runs that match. Raises InvalidInput (code ``order_field``) for an unknown field."""
-    raise NotImplementedError
+    by = ordered(order, _SORTABLE, [_RUN.c.seq])
+    conditions = _conditions(which)
+    rows = tx.run(paged(_SELECT.where(*conditions).order_by(*by), page))
+    return Listing(_MAPPING.decode_all(rows), count(tx, which))
 
 
 def insert(tx: Tx, run: DagRun) -> DagRun:
@@ -27,44 +57,150 @@ def insert(tx: Tx, run: DagRun) -> DagRun:
     Raises:
         Conflict: code ``run_exists`` or ``logical_date_exists``; where both hold, the date wins.
     """
-    raise NotImplementedError
+    (seq,) = insert_many(tx, [run])
+    if seq is None:
+        raise clash(tx, run)
+    return msgspec.structs.replace(run, seq=seq)
 
 
 def save(tx: Tx, runs: Sequence[DagRun]) -> None:
     """Overwrite runs, found by (dag_id, run_id); `id` and `seq` stay. Raises NotFound for an unknown one."""
-    raise NotImplementedError
+    before = _states(tx, [(run.dag_id, run.run_id) for run in runs])
+    change: Counter[tuple[str, RunState]] = Counter()
+    for run in runs:
+        key = (run.dag_id, run.run_id)
+        if key not in before:
+            raise _unknown(*key)
+        change[run.dag_id, before[key]] -= 1
+        change[run.dag_id, run.state] += 1
+        before[key] = run.state
+    rows = _MAPPING.encode_all(runs)
+    tx.run_each(_UPDATE, [{**row, "key_dag_id": row["dag_id"], "key_run_id": row["run_id"]} for row in rows])
+    _count_up(tx, change)
 
 
 def delete(tx: Tx, dag_id: str, run_id: str) -> None:
     """Delete a run with its task instances, tries, XComs and triggers. Raises NotFound."""
-    raise NotImplementedError
+    state = _states(tx, [(dag_id, run_id)]).get((dag_id, run_id))
+    if state is None:
+        raise _unknown(dag_id, run_id)
+    _count_up(tx, {(dag_id, state): -1})
+    for table in (schema.trigger_request, _RUN):  # what belongs to the run goes with it
+        tx.run(table.delete().where(table.c.dag_id == dag_id, table.c.run_id == run_id))
 
 
 def unfinished(tx: Tx) -> tuple[DagRun, ...]:
     """Queued and running runs of all DAGs, oldest first."""
-    raise NotImplementedError
+    return _MAPPING.decode_all(tx.run(_UNFINISHED))
 
 
 def newest_scheduled(tx: Tx, dag_id: str) -> DagRun | None:
     """The newest scheduled or backfill run, by logical date (`run_after` where there is none)."""
-    raise NotImplementedError
+    newest = _SELECT.where(_RUN.c.dag_id == dag_id, schema.RUN_TIMED).order_by(_RUN.c.execution_date.desc()).limit(1)
+    return _first(tx, newest)
 
 
 def previous(tx: Tx, dag_id: str, logical_date: datetime, state: RunState | None = None) -> DagRun | None:
     """The run with the newest logical date before this one, in `state` where given."""
-    raise NotImplementedError
+    conditions = [_RUN.c.dag_id == dag_id, _RUN.c.logical_date < logical_date]
+    if state is not None:
+        conditions.append(_RUN.c.state == state)
+    return _first(tx, _SELECT.where(*conditions).order_by(_RUN.c.logical_date.desc().nulls_last()).limit(1))
 
 
 def previous_successful(tx: Tx, dag_id: str, logical_date: datetime) -> DagRun | None:
     """The successful run with the newest logical date before this one."""
-    raise NotImplementedError
+    return previous(tx, dag_id, logical_date, RunState.SUCCESS)
 
 
 def count(tx: Tx, which: RunFilter, logical_dates: Sequence[datetime] | None = None) -> int:
     """How many runs match, and have one of the logical dates where those are given."""
-    raise NotImplementedError
+    if logical_dates is None and which == RunFilter(dag_ids=which.dag_ids, states=which.states):
+        conditions = one_of(_COUNT.c.dag_id, which.dag_ids) + one_of(_COUNT.c.state, which.states)
+        return int(tx.run(select(func.coalesce(func.sum(_COUNT.c.n), 0)).where(*conditions)).scalar_one())
+    return total(tx, _RUN, _conditions(which) + one_of(_RUN.c.logical_date, logical_dates))
 
 
 def recent_states(tx: Tx, dag_id: str, n: int) -> tuple[RunState, ...]:
     """How the last `n` finished runs ended, newest (by logical date or `run_after`) first."""
-    raise NotImplementedError
+    newest = (_RUN.c.execution_date.desc(), _RUN.c.seq.desc())
+    finished = _RUN.c.state.in_([RunState.SUCCESS, RunState.FAILED])
+    rows = tx.run(select(_RUN.c.state).where(_RUN.c.dag_id == dag_id, finished).order_by(*newest).limit(n))
+    return tuple(rows.scalars())
+
+
+def insert_many(tx: Tx, runs: Sequence[DagRun]) -> list[int | None]:
+    """Keep those runs that clash with no other; give each its `seq`, or None where it was not kept.
+
+    Of runs that clash with each other the first is kept.
+    """
+    statement = tx.insert(_RUN).on_conflict_do_nothing().returning(_RUN.c.id, _RUN.c.seq)
+    given = {row.id: row.seq for row in tx.run(statement, _MAPPING.encode_all(runs))}
+    _count_up(tx, Counter((run.dag_id, run.state) for run in runs if run.id in given))
+    return [given.get(run.id) for run in runs]
+
+
+def clash(tx: Tx, run: DagRun) -> Conflict:
+    """Why a run was not kept."""
+    if run.logical_date is not None:
+        same_date = select(_RUN.c.run_id).where(_RUN.c.dag_id == run.dag_id, _RUN.c.logical_date == run.logical_date)
+        if tx.run(same_date).first() is not None:
+            return Conflict(
+                f"DAG run with dag_id '{run.dag_id}' and logical date '{run.logical_date.isoformat()}' already exists",
+                code="logical_date_exists",
+            )
+    return Conflict(f"DAG run with dag_id '{run.dag_id}' and run_id '{run.run_id}' already exists", code="run_exists")
+
+
+def forget(tx: Tx, dag_id: str) -> None:
+    """Delete every run of a DAG, with all that belongs to them."""
+    for table in (schema.trigger_request, _RUN, _COUNT):
+        tx.run(table.delete().where(table.c.dag_id == dag_id))
+
+
+def _unknown(dag_id: str, run_id: str) -> NotFound:
+    return NotFound(f"DAG run with dag_id '{dag_id}' and run_id '{run_id}' was not found", code="run_not_found")
+
+
+def _first(tx: Tx, statement: Any) -> DagRun | None:
+    row = tx.run(statement).first()
+    return None if row is None else _MAPPING.decode(row)
+
+
+def _conditions(which: RunFilter) -> Conditions:
+    return [
+        *one_of(_RUN.c.dag_id, which.dag_ids),
+        *one_of(_RUN.c.run_id, which.run_ids),
+        *_in_state(which.states),
+        *within(_RUN.c.execution_date, which.execution_date),
+        *within(_RUN.c.start_date, which.start_date),
+        *within(_RUN.c.end_date, which.end_date),
+        *within(_RUN.c.updated_at, which.updated_at),
+    ]
+
+
+def _in_state(states: Sequence[RunState] | None) -> Conditions:
+    conditions = one_of(_RUN.c.state, states)
+    if states and set(states) <= {RunState.QUEUED, RunState.RUNNING}:
+        conditions.append(schema.RUN_UNFINISHED)  # says nothing new, but lets the index of the few be used
+    if states and set(states) == {RunState.FAILED}:
+        conditions.append(schema.RUN_FAILED)
+    return conditions
+
+
+def _states(tx: Tx, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RunState]:
+    """The present state of each run that exists."""
+    found: dict[tuple[str, str], RunState] = {}
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        among = tuple_(_RUN.c.dag_id, _RUN.c.run_id).in_(keys[start : start + _KEYS_AT_ONCE])
+        for row in tx.run(select(_RUN.c.dag_id, _RUN.c.run_id, _RUN.c.state).where(among)):
+            found[row.dag_id, row.run_id] = row.state
+    return found
+
+
+def _count_up(tx: Tx, change: dict[tuple[str, RunState], int]) -> None:
+    # In a fixed order, so that two writers wait for each other instead of for ever.
+    rows = [{"dag_id": dag_id, "state": state, "n": n} for (dag_id, state), n in sorted(change.items()) if n]
+    statement = tx.insert(_COUNT)
+    added = {"n": _COUNT.c.n + statement.excluded.n}
+    tx.run_each(statement.on_conflict_do_update(index_elements=["dag_id", "state"], set_=added), rows)
