@@ -13,8 +13,8 @@ from airgate.cli.output import Output
 from airgate.cli.register import Option, option, target, with_options
 
 SHARED: Final = (
-    option("server", typer.Option("--server", help="Address of the server [env: AIRGATE_SERVER].")),
-    option("token", typer.Option("--token", help="API token [env: AIRGATE_TOKEN].")),
+    option("server", typer.Option("--server", help="Address of the server (or AIRGATE_SERVER).")),
+    option("token", typer.Option("--token", help="API token (or AIRGATE_TOKEN).")),
     Option(
         "as_json",
         Option.KEYWORD_ONLY,

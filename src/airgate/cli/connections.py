@@ -12,7 +12,11 @@ from airgate.cli.files import STANDARD, ExportFile, ImportFile, read_object, wri
 from airgate.cli.forms import connection_of, connections_form, of_uri
 from airgate.cli.register import option
 
-app = typer.Typer(no_args_is_help=True, help="Keep connections. Passwords and extras are encrypted in the database.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Keep connections. Passwords and extras are encrypted in the database.",
+)
 
 ConnectionId = Annotated[str, typer.Argument(help="Id of the connection.", show_default=False)]
 

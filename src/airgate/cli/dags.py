@@ -9,7 +9,7 @@ import typer
 from airgate.cli.client import Call, command
 from airgate.cli.output import table
 
-app = typer.Typer(no_args_is_help=True, help="See and pause DAGs.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="See and pause DAGs.")
 
 DagId = Annotated[str, typer.Argument(help="Id of the DAG.", show_default=False)]
 DagIds = Annotated[list[str], typer.Argument(help="Ids of DAGs.", show_default=False)]

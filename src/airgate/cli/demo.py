@@ -22,7 +22,7 @@ from airgate.cli.output import Output
 from airgate.cli.ports import check_port
 from airgate.cli.register import Target, with_options
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 DATA: Final = Path(".airgate-demo")
 DAG: Final = "hello"

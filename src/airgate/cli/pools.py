@@ -11,7 +11,9 @@ from airgate.cli.exits import ExitCode, Problem
 from airgate.cli.files import STANDARD, ExportFile, ImportFile, read_object, write_object
 from airgate.cli.forms import pool_of, pools_form
 
-app = typer.Typer(no_args_is_help=True, help="Keep pools: named numbers of slots that tasks share.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Keep pools: named numbers of slots that tasks share."
+)
 
 Name = Annotated[str, typer.Argument(help="Name of the pool.", show_default=False)]
 

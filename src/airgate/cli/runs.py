@@ -12,7 +12,9 @@ from airgate.cli.client import Call, command
 from airgate.cli.exits import ExitCode, Problem
 from airgate.cli.output import table
 
-app = typer.Typer(no_args_is_help=True, help="See, stop and repeat DAG runs, and read their logs.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="See, stop and repeat DAG runs, and read their logs."
+)
 
 DagId = Annotated[str, typer.Argument(help="Id of the DAG.", show_default=False)]
 RunId = Annotated[str | None, typer.Argument(help="Id of the run; by default the newest.", show_default=False)]

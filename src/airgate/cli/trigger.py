@@ -12,7 +12,7 @@ from airgate.cli import watch
 from airgate.cli.client import Call, command
 from airgate.cli.exits import ExitCode, Problem
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @command(app)

@@ -18,7 +18,7 @@ from airgate.cli.ports import check_port
 from airgate.cli.register import Option, option, with_options
 from airgate.settings import Settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 SHORT = {"dags": "-d", "port": "-p"}
 
@@ -28,7 +28,7 @@ def _option(setting: settings.Setting) -> Option | None:
         return None
     names = [setting.option, *([SHORT[setting.name]] if setting.name in SHORT else [])]
     panel = "Options" if "." not in setting.name else "More settings"
-    default = "" if setting.default in (None, "") else f" [default: {settings.shown(setting.default)}]"
+    default = "" if setting.default in (None, "") else f" Default: {settings.shown(setting.default)}."
     info = typer.Option(
         *names,
         metavar=setting.name.rpartition(".")[2].upper(),
@@ -44,7 +44,7 @@ OPTIONS = [made for setting in settings.TABLE if (made := _option(setting)) is n
 def up(
     given: dict[str, Any],
     config: Annotated[
-        Path | None, typer.Option("--config", help="Configuration file [default: airgate.toml in the data folder].")
+        Path | None, typer.Option("--config", help="Configuration file; by default airgate.toml in the data folder.")
     ] = None,
 ) -> None:
     """Start the server: the HTTP interface, and the engine that runs the DAGs of a folder.

@@ -10,7 +10,9 @@ from airgate.cli.client import Call, command
 from airgate.cli.files import STANDARD, ExportFile, ImportFile, read_object, write_object
 from airgate.cli.forms import variable_of, variables_form
 
-app = typer.Typer(no_args_is_help=True, help="Keep variables. They are encrypted in the database.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Keep variables. They are encrypted in the database."
+)
 
 Key = Annotated[str, typer.Argument(help="Key of the variable.", show_default=False)]
 

@@ -10,7 +10,7 @@ import typer
 
 from airgate import __version__
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

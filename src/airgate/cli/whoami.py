@@ -7,7 +7,7 @@ import typer
 from airgate.cli.client import Call, command
 from airgate.cli.exits import ExitCode, Problem
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @command(app)
