@@ -376,6 +376,19 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def reference() -> str:
+    """The table as Markdown, for docs/configuration.md, which a test holds against it."""
+    blocks = []
+    for setting in TABLE:
+        option = f" · `{setting.option}`" if setting.option else ""
+        default = "none" if setting.default is None else f"`{shown(setting.default)}`"
+        blocks.append(
+            f"### `{setting.name}`\n\n{setting.help}\n\n"
+            f"{setting.expects[0].upper()}{setting.expects[1:]}. Default: {default}. `{setting.variable}`{option}\n"
+        )
+    return "\n".join(blocks)
+
+
 def unknown_variables(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Variables that look like a setting but are none, each with the one it resembles.
 
