@@ -24,9 +24,11 @@ reason is on stderr. It exits with 0 when told to, or when its connection closes
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -46,8 +48,27 @@ def _load_package() -> None:
     spec.loader.exec_module(module)
 
 
+def _claim_title() -> None:
+    """Let setproctitle find the process's title, which it cannot any more once the environment has changed."""
+    with suppress(ImportError):
+        importlib.import_module("setproctitle").setproctitle("airgate: nursery")
+
+
+def _wipe(secret: str) -> None:
+    """Overwrite the secret where the system keeps what a process was started with: ``/proc/PID/environ``."""
+    if not sys.platform.startswith("linux") or not secret:
+        return
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    start = int(fields[47])  # env_start, of which proc(5) says it is field 50; two came before the ")"
+    at = Path("/proc/self/environ").read_bytes().find(secret.encode())
+    if start and at >= 0:
+        ctypes.memset(start + at, ord("*"), len(secret))
+
+
 def main() -> None:
     """Read what the engine provides, forget it, and become the nursery."""
+    _wipe(os.environ.get("AIRGATE_ENGINE_TOKEN", ""))
+    _claim_title()
     socket_path = os.environ.pop("AIRGATE_ENGINE_SOCKET", "")
     token = os.environ.pop("AIRGATE_ENGINE_TOKEN", "")
     lock_fd = os.environ.pop("AIRGATE_TREE_LOCK_FD", "")

@@ -35,7 +35,6 @@ def prepare() -> None:
     forbid_database()
     initialise_stats()
     warmup.make_ready(_Prepared.streams)
-    _title("nursery")
 
 
 def main(engine: Engine, order: protocol.ForkFile) -> NoReturn:

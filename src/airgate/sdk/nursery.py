@@ -31,7 +31,7 @@ class Nursery(Parent):
         super().__init__(wire)
         self._engine = engine
 
-    def handle(self, frame_id: int, message: msgspec.Struct) -> None:  # noqa: ARG002
+    def handle(self, frame_id: int, message: msgspec.Struct) -> None:
         """See `Parent`."""
         if isinstance(message, protocol.ForkFile):
             order = message

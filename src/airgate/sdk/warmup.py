@@ -60,7 +60,7 @@ class _Deaf:
     def __getattr__(self, name: str) -> Any:
         return self
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self
 
 
