@@ -6,7 +6,6 @@ import asyncio
 import logging
 import signal
 import socket
-
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -223,5 +222,3 @@ def _configure_logging(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=True,
     )
-
-

@@ -1,1 +1,4 @@
-"""Deployments: places where DAGs run. One set of ports; the embedded engine and remote Airflows stand behind it alike."""
+"""Deployments: places where DAGs run.
+
+One set of ports; the embedded engine and remote Airflows stand behind it alike.
+"""

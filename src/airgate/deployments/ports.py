@@ -8,7 +8,7 @@ Handlers of dialects call these and nothing below them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -23,10 +23,16 @@ from airgate.model.trigger import TriggerRequest
 class Dags(Protocol):
     """DAGs of a deployment."""
 
-    async def list(self, which: DagFilter, order: Order, page: Page) -> Listing[Dag]: ...
-    async def get(self, dag_id: str) -> Dag: ...
-    async def versions(self, dag_id: str) -> tuple[DagVersion, ...]: ...
-    async def pause(self, dag_ids: Sequence[str], paused: bool) -> None:
+    async def list(self, which: DagFilter, order: Order, page: Page) -> Listing[Dag]:
+        """One page of the DAGs."""
+
+    async def get(self, dag_id: str) -> Dag:
+        """One DAG, whether or not its file is still there."""
+
+    async def versions(self, dag_id: str) -> tuple[DagVersion, ...]:
+        """Every structure a DAG has had, oldest first."""
+
+    async def pause(self, dag_ids: Sequence[str], *, paused: bool) -> None:
         """Pause or unpause; running runs go on, queued ones of a paused DAG wait."""
 
     async def delete(self, dag_id: str) -> None:
@@ -35,21 +41,33 @@ class Dags(Protocol):
     async def source(self, file: str) -> str:
         """The text of a DAG file, by its path relative to the DAG folder."""
 
-    async def import_failures(self, order: Order, page: Page) -> Listing[ImportFailure]: ...
-    async def import_failure(self, failure_id: int) -> ImportFailure: ...
+    async def import_failures(self, order: Order, page: Page) -> Listing[ImportFailure]:
+        """One page of the files that cannot be imported."""
+
+    async def import_failure(self, failure_id: int) -> ImportFailure:
+        """One of them."""
 
 
 class Runs(Protocol):
     """DAG runs. Making one is `airgate.triggers`' work, never this port's."""
 
-    async def list(self, which: RunFilter, order: Order, page: Page) -> Listing[DagRun]: ...
-    async def get(self, dag_id: str, run_id: str) -> DagRun: ...
+    async def list(self, which: RunFilter, order: Order, page: Page) -> Listing[DagRun]:
+        """One page of the runs."""
+
+    async def get(self, dag_id: str, run_id: str) -> DagRun:
+        """One run."""
+
     async def set_state(self, dag_id: str, run_id: str, state: RunState) -> DagRun:
         """Airflow's manual marking: success and failed end the run and its tasks; queued clears and reruns it."""
 
-    async def set_note(self, dag_id: str, run_id: str, note: str | None, user: str) -> DagRun: ...
-    async def delete(self, dag_id: str, run_id: str) -> None: ...
-    async def clear(self, dag_id: str, run_id: str, *, dry_run: bool, only_failed: bool = False) -> ClearResult: ...
+    async def set_note(self, dag_id: str, run_id: str, note: str | None, user: str) -> DagRun:
+        """Write the run's note, as `user`."""
+
+    async def delete(self, dag_id: str, run_id: str) -> None:
+        """Delete a run and all that is known of it."""
+
+    async def clear(self, dag_id: str, run_id: str, *, dry_run: bool, only_failed: bool = False) -> ClearResult:
+        """Run all of a run again, or what failed of it."""
 
 
 class ClearResult(msgspec.Struct, frozen=True):
@@ -92,18 +110,26 @@ class SetStateRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Tasks(Protocol):
     """Task instances and their tries."""
 
-    async def list(self, which: TaskFilter, order: Order, page: Page) -> Listing[TaskInstance]: ...
-    async def get(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> TaskInstance: ...
+    async def list(self, which: TaskFilter, order: Order, page: Page) -> Listing[TaskInstance]:
+        """One page of the task instances."""
+
+    async def get(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> TaskInstance:
+        """One task instance."""
+
     async def tries(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> tuple[TaskInstance, ...]:
         """Every try, oldest first, the present one last; each with the state it ended in."""
 
-    async def clear(self, dag_id: str, request: ClearRequest) -> ClearResult: ...
+    async def clear(self, dag_id: str, request: ClearRequest) -> ClearResult:
+        """Clear task instances of a DAG."""
+
     async def set_state(self, dag_id: str, request: SetStateRequest) -> tuple[TaskInstance, ...]:
         """The instances whose state changes (or would)."""
 
     async def set_note(
         self, dag_id: str, run_id: str, task_id: str, map_index: int, note: str | None, user: str
-    ) -> TaskInstance: ...
+    ) -> TaskInstance:
+        """Write the task instance's note, as `user`."""
+
     def log(
         self, dag_id: str, run_id: str, task_id: str, map_index: int, try_number: int, *, offset: int = 0
     ) -> AsyncIterator[bytes]:
@@ -114,39 +140,72 @@ class XComs(Protocol):
     """XComs."""
 
     async def list(
-        self, dag_id: str | None, run_id: str | None, task_id: str | None, map_index: int | None, key: str | None,
+        self,
+        dag_id: str | None,
+        run_id: str | None,
+        task_id: str | None,
+        map_index: int | None,
+        key: str | None,
         page: Page,
-    ) -> Listing[XCom]: ...
-    async def get(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int = -1) -> XCom: ...
+    ) -> Listing[XCom]:
+        """One page of the XComs; None means any."""
+
+    async def get(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int = -1) -> XCom:
+        """One XCom."""
 
 
 class Pools(Protocol):
     """Pools. Creating one that exists raises Conflict."""
 
-    async def list(self, order: Order, page: Page) -> Listing[tuple[Pool, PoolUsage]]: ...
-    async def get(self, name: str) -> tuple[Pool, PoolUsage]: ...
-    async def create(self, pool: Pool) -> Pool: ...
-    async def update(self, name: str, pool: Pool) -> Pool: ...
-    async def delete(self, name: str) -> None: ...
+    async def list(self, order: Order, page: Page) -> Listing[tuple[Pool, PoolUsage]]:
+        """One page of the pools, with what is used of each."""
+
+    async def get(self, name: str) -> tuple[Pool, PoolUsage]:
+        """One pool."""
+
+    async def create(self, pool: Pool) -> Pool:
+        """Make a pool."""
+
+    async def update(self, name: str, pool: Pool) -> Pool:
+        """Change (and perhaps rename) a pool."""
+
+    async def delete(self, name: str) -> None:
+        """Delete a pool; `default_pool` stays (InvalidInput)."""
 
 
 class Variables(Protocol):
     """Variables. `put` is an upsert, as in Airflow."""
 
-    async def list(self, order: Order, page: Page) -> Listing[Variable]: ...
-    async def get(self, key: str) -> Variable: ...
-    async def put(self, variable: Variable) -> Variable: ...
-    async def delete(self, key: str) -> None: ...
+    async def list(self, order: Order, page: Page) -> Listing[Variable]:
+        """One page of the variables."""
+
+    async def get(self, key: str) -> Variable:
+        """One variable."""
+
+    async def put(self, variable: Variable) -> Variable:
+        """Make or change a variable."""
+
+    async def delete(self, key: str) -> None:
+        """Delete a variable."""
 
 
 class Connections(Protocol):
     """Connections. Creating one that exists raises Conflict."""
 
-    async def list(self, order: Order, page: Page) -> Listing[Connection]: ...
-    async def get(self, connection_id: str) -> Connection: ...
-    async def create(self, connection: Connection) -> Connection: ...
-    async def update(self, connection_id: str, connection: Connection) -> Connection: ...
-    async def delete(self, connection_id: str) -> None: ...
+    async def list(self, order: Order, page: Page) -> Listing[Connection]:
+        """One page of the connections."""
+
+    async def get(self, connection_id: str) -> Connection:
+        """One connection."""
+
+    async def create(self, connection: Connection) -> Connection:
+        """Make a connection."""
+
+    async def update(self, connection_id: str, connection: Connection) -> Connection:
+        """Change a connection."""
+
+    async def delete(self, connection_id: str) -> None:
+        """Delete a connection."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

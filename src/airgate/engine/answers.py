@@ -180,7 +180,7 @@ class Answers:
 
     async def _delete_xcom(self, instance: TaskInstance, body: Body) -> Answer:
         index = body.get("map_index")
-        self._database.write(
+        _ = self._database.write(
             xcoms.delete, body["dag_id"], body["run_id"], body["task_id"], body["key"], -1 if index is None else index
         )
         return None

@@ -106,13 +106,15 @@ class Calendar:
             log.info("A schedule waits", dag_id=dag_id, reason=error.detail)
             self._later(dag_id, RETRY_SECONDS)
         except AirgateError as error:
-            log.error("The timetable of a DAG failed; it is not scheduled", dag_id=dag_id, reason=error.detail)
+            log.warning("The timetable of a DAG failed; it is not scheduled", dag_id=dag_id, reason=error.detail)
             self._disarm(dag_id)
 
     async def _following(self, dag: Dag) -> RunDates | None:
         known = self._next.get(dag.dag_id)
-        if known is not None and known[0] == dag.version.id and (dag.spec.catchup or not _stale(known[1], self._clock())):
-            return known[1]
+        if known is not None and known[0] == dag.version.id:
+            fresh = dag.spec.catchup or not _stale(known[1], self._clock())
+            if fresh:
+                return known[1]
         newest = await self._database.read(runs.newest_scheduled, dag.dag_id)
         following = await self._timetables.next_run(
             dag.dag_id,
@@ -186,7 +188,4 @@ def _next_run(dates: RunDates | None) -> NextRun | None:
     if dates is None:
         return None
     start, end = dates.data_interval or (None, None)
-    return NextRun(
-        run_after=dates.run_after, logical_date=start, data_interval_start=start, data_interval_end=end
-    )
-
+    return NextRun(run_after=dates.run_after, logical_date=start, data_interval_start=start, data_interval_end=end)

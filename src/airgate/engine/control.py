@@ -109,13 +109,9 @@ class Control:
             await self._edit(dag_id, run_id, edit)
         return tuple(touched)
 
-    def _cleared(
-        self, snapshot: RunSnapshot, chosen: Iterable[TaskInstance], now: datetime, *, reset: bool
-    ) -> Edit:
+    def _cleared(self, snapshot: RunSnapshot, chosen: Iterable[TaskInstance], now: datetime, *, reset: bool) -> Edit:
         tasks_by_id = snapshot.graph.tasks
-        cleared = [
-            clearing.clear(one, tasks_by_id.get(one.task_id), now=now, new_id=self._new_id) for one in chosen
-        ]
+        cleared = [clearing.clear(one, tasks_by_id.get(one.task_id), now=now, new_id=self._new_id) for one in chosen]
         if not cleared:
             return Edit()
         return Edit(
@@ -165,7 +161,7 @@ class Control:
 
     # --- DAGs ------------------------------------------------------------------------------------
 
-    async def pause(self, dag_ids: Sequence[str], paused: bool) -> None:
+    async def pause(self, dag_ids: Sequence[str], *, paused: bool) -> None:
         """Pause or unpause DAGs."""
         await self._database.write(dags.set_paused, tuple(dag_ids), paused)
         for dag_id in dag_ids:

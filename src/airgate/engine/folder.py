@@ -119,7 +119,7 @@ class DagFolder:
         try:
             parsed = await self._tree.load(version)
         except Unavailable as error:
-            log.error("DAG file not imported", file=version.file, reason=error.detail)
+            log.warning("DAG file not imported", file=version.file, reason=error.detail)
             self._later(version)
             return
         if self._seen.get(version.file) != version:
@@ -132,7 +132,9 @@ class DagFolder:
             return
         await self._record(version, specs, parsed.error, parsed.seconds)
 
-    async def _record(self, version: FileVersion, specs: tuple[DagSpec, ...], error: str | None, seconds: float) -> None:
+    async def _record(
+        self, version: FileVersion, specs: tuple[DagSpec, ...], error: str | None, seconds: float
+    ) -> None:
         if error is not None:
             await self._failed(version, error)
             return
@@ -172,7 +174,7 @@ class DagFolder:
         try:
             gone = await self._database.write(dags.file_gone, file)
         except AirgateError as error:
-            log.error("A vanished DAG file could not be recorded", file=file, reason=error.detail)
+            log.warning("A vanished DAG file could not be recorded", file=file, reason=error.detail)
             return
         self._listener.dags_gone(gone)
 

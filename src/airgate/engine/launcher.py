@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -30,6 +31,9 @@ class Launcher:
         self._logs = logs
         self._talks: dict[UUID, TryTalk] = {}
         self._callbacks: dict[str, deque[tuple[Work, TaskInstance]]] = {}
+        self.quiet = asyncio.Event()
+        """Set while no try's process lives."""
+        self.quiet.set()
 
     @property
     def busy(self) -> bool:
@@ -41,12 +45,15 @@ class Launcher:
         task = active.snapshot.graph.tasks.get(instance.task_id)
         talk = TryTalk(instance, slot, self._owner, self._answers, clock=self._clock)
         self._talks[instance.id] = talk
+        self.quiet.clear()
         startup = startup_map(active.run, instance, file=file, should_retry=may_retry(instance, task))
         slot.start(self._work(instance, startup), talk)
 
     def gone(self, talk: TryTalk) -> None:
         """A try's process is done with it."""
         self._talks.pop(talk.instance.id, None)
+        if not self._talks:
+            self.quiet.set()
 
     def stop(self, try_id: UUID, grace: float) -> None:
         """End a try's process, if it lives."""
@@ -97,9 +104,7 @@ class Launcher:
     def _log_path(self, instance: TaskInstance, callback: str | None) -> str:
         # A callback's words belong to the try it is about; before any try there is a log of its own.
         number = max(instance.try_number, 0)
-        path = self._logs / log_file(
-            instance.dag_id, instance.run_id, instance.task_id, instance.map_index, number
-        )
+        path = self._logs / log_file(instance.dag_id, instance.run_id, instance.task_id, instance.map_index, number)
         if callback is not None and callback.startswith("dag_"):
             path = path.with_name(f"{callback}.log")
         path.parent.mkdir(parents=True, exist_ok=True)

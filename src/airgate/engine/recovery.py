@@ -16,8 +16,8 @@ import msgspec
 from airgate.engine.retry import Killed, after_try
 from airgate.engine.scheduler import Scheduler, choices_of
 from airgate.engine.snapshot import Graph, Key, RunSnapshot, SkipChoice, key_of
-from airgate.model.dag import Dag
 from airgate.model.admin import Pool
+from airgate.model.dag import Dag
 from airgate.model.query import Order, Page
 from airgate.model.run import DagRun, TaskInstance
 from airgate.model.states import RunState, TaskState
@@ -71,8 +71,10 @@ async def recover(
         scheduler.dag_changed(dag)
     known = {dag.dag_id: dag for dag in remembered.dags}
     for remains in remembered.running:
-        dag = known.get(remains.run.dag_id) or await database.read(dags.get, remains.run.dag_id)
-        _resume(scheduler, remains, dag, clock(), new_id)
+        owner = known.get(remains.run.dag_id)
+        if owner is None:
+            owner = await database.read(dags.get, remains.run.dag_id)
+        _resume(scheduler, remains, owner, clock(), new_id)
     for run in remembered.queued:
         scheduler.accepted(run, fresh=False)
     return frozenset(run.id for run in (*remembered.queued, *(remains.run for remains in remembered.running)))
@@ -101,7 +103,7 @@ def _resume(scheduler: Scheduler, remains: Remains, dag: Dag, now: datetime, new
         remains.run, graph, _with(remains.instances, changed), choices=remains.choices, paused=dag.is_paused
     )
     active = scheduler.resume(snapshot)
-    scheduler.change(active, changed=changed, archived=archived)
+    _ = scheduler.change(active, changed=changed, archived=archived)
 
 
 def _with(instances: Iterable[TaskInstance], changed: Iterable[TaskInstance]) -> list[TaskInstance]:

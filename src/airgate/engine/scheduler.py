@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -65,9 +66,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 class Scheduler:
     """Works on every run that is not finished."""
 
-    def __init__(
-        self, database: Database, executor: Executor, answers: Answers, surroundings: Surroundings
-    ) -> None:
+    def __init__(self, database: Database, executor: Executor, answers: Answers, surroundings: Surroundings) -> None:
         self._database = database
         self._around = surroundings
         self._active: dict[RunKey, Active] = {}
@@ -84,6 +83,8 @@ class Scheduler:
         """How a try triggers a run; set by the engine, which knows how runs are planned."""
         self.run_ended: Callable[[DagRun], None] = lambda run: None
         """Told of every run that ended, after the commit."""
+        self.pause_dag: Callable[[str], Awaitable[None]] = _nobody
+        """How a DAG is paused; set by the engine."""
         self.beat = surroundings.clock()
         """When it last did anything."""
 
@@ -140,7 +141,8 @@ class Scheduler:
         """A DAG file was imported: its DAGs, and the version that runs them."""
         self._versions[version.file] = version
         defined = {dag.dag_id for dag in dags}
-        self.dags_gone(tuple(one.dag_id for one in self._dags.values() if one.file == version.file and one.dag_id not in defined))
+        before = [one.dag_id for one in self._dags.values() if one.file == version.file]
+        self.dags_gone(tuple(dag_id for dag_id in before if dag_id not in defined))
         for dag in dags:
             self.dag_changed(dag)
         self._place()
@@ -221,8 +223,9 @@ class Scheduler:
             handle.cancel()
         self._launcher.stop_all(self._around.kill_grace)
         deadline = asyncio.get_running_loop().time() + self._around.kill_grace + 2
-        while self._launcher.busy and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await self._launcher.quiet.wait()
         if self._background:
             await asyncio.wait(self._background, timeout=5)
 
@@ -393,8 +396,13 @@ class Scheduler:
             "end_date": run.end_date,
         }
         active.tell(
-            Event(kind="dag_run.finished", at=run.end_date or self._around.clock(), dag_id=run.dag_id,
-                  run_id=run.run_id, payload=msgspec.to_builtins(payload))
+            Event(
+                kind="dag_run.finished",
+                at=run.end_date or self._around.clock(),
+                dag_id=run.dag_id,
+                run_id=run.run_id,
+                payload=msgspec.to_builtins(payload),
+            )
         )
         if decision.callback is not None:
             callback = decision.callback
@@ -432,10 +440,6 @@ class Scheduler:
         if pauses_dag(recent, limit):
             log.warning("DAG paused: its last runs all failed", dag_id=dag_id, runs=limit)
             await self.pause_dag(dag_id)
-
-    async def pause_dag(self, dag_id: str) -> None:
-        """Replaced by the engine, which knows how a DAG is paused."""
-        raise NotImplementedError
 
     # --- the run before --------------------------------------------------------------------------
 
@@ -546,7 +550,7 @@ class Scheduler:
         if result.instance.state is TaskState.FAILED:
             stopped = fail_fast(active.snapshot, key_of(instance), self._around.clock())
             if stopped.changed:
-                self.change(active, changed=stopped.changed, stops=stopped.stops)
+                _ = self.change(active, changed=stopped.changed, stops=stopped.stops)
         await active.committed()
 
     def try_gone(self, talk: TryTalk) -> None:
@@ -642,6 +646,10 @@ class Scheduler:
             log.error("The engine made a mistake", error=repr(error), exc_info=error)
 
 
+async def _nobody(dag_id: str) -> None:
+    return
+
+
 def _left_of(tx: Tx, run: DagRun) -> tuple[tuple[TaskInstance, ...], Mapping[Key, SkipChoice]]:
     """What earlier work on a run has left: its instances, and what its branches chose."""
     return tasks.of_run(tx, run.dag_id, run.run_id), choices_of(tx, run)
@@ -654,7 +662,7 @@ def choices_of(tx: Tx, run: DagRun) -> Mapping[Key, SkipChoice]:
     return {(task_id, index): choice for task_id, index, choice in entries if choice is not None}
 
 
-def _past_of(tx: Tx, run: DagRun, catchup: bool) -> Past:
+def _past_of(tx: Tx, run: DagRun, catchup: bool) -> Past:  # noqa: FBT001 -- a fact of the DAG, passed on by position
     """The run before this one, for ``depends_on_past``: scheduled ones only where the DAG catches up."""
     if run.logical_date is None:
         return Past()

@@ -57,7 +57,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Engine:
-    """Runs DAG files. Everything it knows survives in the store; what it holds in memory can be read from there again."""
+    """Runs DAG files. Everything it knows is in the store; what it holds in memory can be read from there again."""
 
     def __init__(
         self,
@@ -205,15 +205,15 @@ class Engine:
         for dag_id in dag_ids:
             self._calendar.forget(dag_id)
 
-    async def pause(self, dag_ids: tuple[str, ...], paused: bool) -> None:
+    async def pause(self, dag_ids: tuple[str, ...], *, paused: bool) -> None:
         """Pause or unpause DAGs, and with them their schedules."""
-        await self.control.pause(dag_ids, paused)
+        await self.control.pause(dag_ids, paused=paused)
         for dag_id in dag_ids:
             self._calendar.consider(dag_id)
 
     async def pause_one(self, dag_id: str) -> None:
         """Pause one DAG."""
-        await self.pause((dag_id,), True)
+        await self.pause((dag_id,), paused=True)
 
     async def pools_changed(self) -> None:
         """Pools were edited in the store."""

@@ -55,6 +55,7 @@ class TryTalk:
         self._owner = owner
         self._answers = answers
         self._clock = clock
+        self._last_word: asyncio.Future[None] | None = None
 
     async def message(self, body: Body) -> Body | None:
         """See the port."""
@@ -79,6 +80,8 @@ class TryTalk:
                 return await self._owner.trigger_run(self, body)
             case "SetXCom" if body["key"] == SKIP_CHOICE_KEY:
                 self._note_choice(body["value"])
+            case _:
+                pass
         return await self._answers.answer(self.instance, body)
 
     def ended(self, reason: str | None) -> None:
@@ -89,7 +92,7 @@ class TryTalk:
         self.reported = True
         now = self._clock()
         outcome: Outcome = Succeeded(ended_at=now) if reason is None else Killed(ended_at=now, reason=reason)
-        _ = asyncio.ensure_future(self._owner.try_ended(self, outcome))
+        self._last_word = asyncio.ensure_future(self._owner.try_ended(self, outcome))
 
     def _note_choice(self, value: Any) -> None:
         choice = SkipChoice.from_xcom(value)
@@ -108,9 +111,7 @@ def _outcome(body: Body) -> Outcome | None:
         case "TaskState":
             return Failed(ended_at=_date(ended_at), rendered_map_index=index)
         case "RetryTask":
-            return AsksRetry(
-                ended_at=_date(ended_at), delay=body.get("retry_delay_seconds"), rendered_map_index=index
-            )
+            return AsksRetry(ended_at=_date(ended_at), delay=body.get("retry_delay_seconds"), rendered_map_index=index)
         case "RescheduleTask":
             return Rescheduled(ended_at=_date(ended_at), resume_at=_date(body["reschedule_date"]))
         case "DeferTask":
@@ -121,7 +122,8 @@ def _outcome(body: Body) -> Outcome | None:
             raise TaskMessageError(
                 "API_SERVER_ERROR", {"status_code": 501, "message": "Tasks that await human input are not run yet."}
             )
-    return None
+        case _:
+            return None
 
 
 def _date(value: Any) -> datetime:

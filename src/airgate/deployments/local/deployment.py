@@ -68,9 +68,9 @@ class LocalDags:
         """See the port."""
         return await self._database.read(dags.versions, dag_id)
 
-    async def pause(self, dag_ids: Sequence[str], paused: bool) -> None:
+    async def pause(self, dag_ids: Sequence[str], *, paused: bool) -> None:
         """See the port."""
-        await self._engine.pause(tuple(dag_ids), paused)
+        await self._engine.pause(tuple(dag_ids), paused=paused)
 
     async def delete(self, dag_id: str) -> None:
         """See the port."""

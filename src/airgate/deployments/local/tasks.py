@@ -17,7 +17,7 @@ from airgate.model.errors import NotFound
 from airgate.model.query import Listing, Order, Page, RunFilter, TaskFilter
 from airgate.model.run import DagRun, TaskInstance, XCom
 from airgate.store import dags, runs, tasks, xcoms
-from airgate.store.database import Database
+from airgate.store.database import Database, Tx
 
 LOG_CHUNK = 256 * 1024
 
@@ -83,9 +83,7 @@ class LocalTasks:
         wanted = marked_with(
             graph, request.task_id, upstream=request.include_upstream, downstream=request.include_downstream
         )
-        chosen = await self._around(
-            dag_id, request.run_id, future=request.include_future, past=request.include_past
-        )
+        chosen = await self._around(dag_id, request.run_id, future=request.include_future, past=request.include_past)
         keys = [(run.dag_id, run.run_id) for run in chosen]
         if request.dry_run:
             found = await self._database.read(tasks.of_runs, keys)
@@ -136,17 +134,18 @@ class LocalXComs:
         found = await self._database.read(
             xcoms.list_xcoms, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index, key=key, page=page
         )
-        return Listing(tuple(await self._dated(found.items)), found.total)
+        return Listing(await self._dated(found.items), found.total)
 
     async def get(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int = -1) -> XCom:
         """See the port."""
         found = await self._database.read(xcoms.get, dag_id, run_id, task_id, key, map_index)
         return (await self._dated((found,)))[0]
 
-    async def _dated(self, entries: Iterable[XCom]) -> list[XCom]:
-        # XComs are shown with the date of their run, which is the run's to know.
-        dated = []
-        for entry in entries:
-            run = await self._database.read(runs.get, entry.dag_id, entry.run_id)
-            dated.append(msgspec.structs.replace(entry, logical_date=run.execution_date))
-        return dated
+    async def _dated(self, entries: Iterable[XCom]) -> tuple[XCom, ...]:
+        return await self._database.read(_dated, tuple(entries))
+
+
+def _dated(tx: Tx, entries: tuple[XCom, ...]) -> tuple[XCom, ...]:
+    """XComs are shown with the date of their run, which is the run's to know."""
+    dates = {key: runs.get(tx, *key).execution_date for key in {(one.dag_id, one.run_id) for one in entries}}
+    return tuple(msgspec.structs.replace(one, logical_date=dates[one.dag_id, one.run_id]) for one in entries)

@@ -160,9 +160,9 @@ class ProcessTree:
             process.retire()
 
     def trim(self, pinned: frozenset[str]) -> None:
-        """Keep at most `warm_files` processes (the busy, the waited for and the pinned apart), least recently used first.
+        """Let processes go until `warm_files` are left, least recently used first, and spares of files long unused.
 
-        Spares of files long unused go too.
+        Those that are busy, waited for or pinned stay.
         """
         now = asyncio.get_running_loop().time()
         for process in self._files.values():
@@ -178,7 +178,9 @@ class ProcessTree:
         process = self._files.get(key)
         return process is not None and process.ready
 
-    async def ask(self, version: FileVersion, question: protocol.NextRun | protocol.ManualInterval) -> protocol.RunDates:
+    async def ask(
+        self, version: FileVersion, question: protocol.NextRun | protocol.ManualInterval
+    ) -> protocol.RunDates:
         """Put a question to a DAG's timetable, importing its file first if need be."""
         parsed = await self.load(version)
         process = self._files.get(version.key)
@@ -202,8 +204,8 @@ class ProcessTree:
             process.wanted = min(waiting.get(key, 0), MAX_WANTED)
             process.warm()
         for key in waiting:
-            process = self._files.get(key)
-            if (process is None or process.dead) and key not in self._reloading:
+            found = self._files.get(key)
+            if (found is None or found.dead) and key not in self._reloading:
                 task = asyncio.create_task(self._reload(key), name=f"reload {key}")
                 self._reloading[key] = task
 
@@ -353,5 +355,3 @@ async def _claim(lock: Path) -> int:
             await asyncio.sleep(0.05)
         else:
             return fd
-
-
