@@ -165,7 +165,7 @@ def _refreshed(instance: TaskInstance, task: TaskSpec) -> TaskInstance:
 
 
 def run_after_clearing(run: DagRun, now: datetime) -> DagRun:
-    """The run when some of its instances were cleared (unless ``reset_dag_runs`` was declined): a finished one queues."""
+    """The run once some of its instances were cleared (not asked without ``reset_dag_runs``): a finished one queues."""
     run = replace(run, clear_number=run.clear_number + 1, queued_at=now, updated_at=now)
     return _queued(run, now) if run.state.finished else run
 

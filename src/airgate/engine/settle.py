@@ -181,7 +181,7 @@ class Settling:
         if by_setups is TaskState.UPSTREAM_FAILED or by_setups is TaskState.SKIPPED:
             return by_setups
         verdict = judge(task.trigger_rule, self._count(upstream), map_index=map_index)
-        if by_setups is TaskState.REMOVED:
+        if by_setups is TaskState.REMOVED:  # unless the task ends in another way for its upstream
             return by_setups if verdict is READY else verdict or by_setups
         if verdict is not READY:
             return verdict

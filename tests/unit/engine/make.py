@@ -91,7 +91,12 @@ def running(instance: TaskInstance, at: datetime = NOW) -> TaskInstance:
 
 
 def finish(
-    snapshot: RunSnapshot, task_id: str, outcome: Outcome | None = None, *, now: datetime = NOW, new_id: Ids | None = None
+    snapshot: RunSnapshot,
+    task_id: str,
+    outcome: Outcome | None = None,
+    *,
+    now: datetime = NOW,
+    new_id: Ids | None = None,
 ) -> Decision:
     """Run one scheduled task to an end and decide on what follows."""
     instance = snapshot.instances[task_id, -1]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from airgate.engine.clearing import related
@@ -42,8 +42,9 @@ def instance(task_id: str, state: TaskState | None, map_index: int = -1) -> Task
     return TaskInstance(id=UUID(int=1), dag_id="d", run_id="r", task_id=task_id, map_index=map_index, state=state)
 
 
-def asked(direct: str, setups: str, scope: str, map_index: int, rule: str) -> TaskState | None:
+def asked(row: list[Any], rule: str) -> TaskState | None:
     """The verdict on a task in the surroundings that a golden row describes."""
+    direct, setups, scope, map_index = row[:4]
     tasks: list[TaskSpec] = []
     instances: list[TaskInstance] = []
 
@@ -76,7 +77,7 @@ def test_verdict_is_airflows_for_every_rule_and_surrounding() -> None:
         (rule, row, got)
         for row in rows
         for rule, letter in zip(rules, row[4], strict=True)
-        if letter != "." and (got := asked(*row[:4], rule)) is not LETTERS[letter]
+        if letter != "." and (got := asked(row, rule)) is not LETTERS[letter]
     ]
 
     assert wrong == []
@@ -98,12 +99,8 @@ def test_retry_time_is_airflows_to_the_microsecond() -> None:
         assert due == datetime.fromisoformat(row["retry_at"]), row
 
 
-def spec_of(rows: Iterable[dict[str, Any]]) -> DagSpec:
-    tasks = []
-    for row in rows:
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-        tasks.append(TaskSpec(**{**plain, "trigger_rule": TriggerRule(row["trigger_rule"])}))
-    return DagSpec(dag_id="d", tasks=tuple(tasks))
+def spec_of(rows: list[dict[str, Any]]) -> DagSpec:
+    return DagSpec(dag_id="d", tasks=msgspec.convert(rows, tuple[TaskSpec, ...]))
 
 
 @pytest.mark.parametrize("row", golden("related_tasks.json"))
