@@ -1,0 +1,31 @@
+"""Checks any dialect may put into its order: who asks, and whether they may."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from airgate.access.permissions import allowed
+from airgate.http.operations import Call, Check, Operation
+from airgate.model.errors import NotAuthenticated, PermissionDenied
+
+
+def _is_guarded(operation: Operation) -> bool:
+    return operation.permission is not None
+
+
+async def _authenticate(call: Call) -> None:
+    call.identity = await call.services.access.authenticate(call.header(b"authorization"))
+    if call.identity is None:
+        raise NotAuthenticated("No credential, or one that is not known here")
+
+
+def _authorize(call: Call) -> Awaitable[None] | None:
+    permission = call.operation.permission
+    assert permission is not None
+    if call.identity is None or not allowed(call.identity, permission):
+        raise PermissionDenied(f"This needs the permission {permission.value}")
+    return None
+
+
+AUTHENTICATED = Check(_authenticate, _is_guarded)
+AUTHORIZED = Check(_authorize, _is_guarded)

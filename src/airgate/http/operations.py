@@ -1,0 +1,130 @@
+"""A dialect is a table: its operations, the order in which a request is checked, and how it speaks.
+
+The runner (`airgate.http.runner`) knows no dialect. What differs between them, the order of checks above all, is data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from airgate.access.permissions import Permission
+from airgate.deployments.ports import Deployment, Health
+from airgate.http.replies import Reply
+from airgate.model.identity import Identity
+from airgate.model.trigger import Accepted, TriggerRequest
+
+
+class Authenticator(Protocol):
+    """What the server needs of `airgate.access`."""
+
+    async def authenticate(self, authorization: str | None) -> Identity | None:
+        """Who sends this ``Authorization`` header; None where it proves nothing."""
+
+
+class Acceptor(Protocol):
+    """What the server needs of `airgate.triggers`."""
+
+    async def accept(self, deployment: Deployment, request: TriggerRequest) -> Accepted:
+        """Accept a trigger durably. Raises the error tree's InvalidInput, NotFound, Conflict and Unavailable."""
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """What handlers may use besides the deployment they speak for."""
+
+    access: Authenticator
+    triggers: Acceptor
+    clock: Callable[[], datetime]
+    secret: bytes
+    version: str
+    health: Callable[[Deployment], Awaitable[Health]]
+    config: Mapping[str, Mapping[str, str]] = {}
+    """Settings shown by dialects that can show them, by section. Never secrets."""
+
+
+class Call:
+    """One request on its way through a dialect: what is known of it so far."""
+
+    __slots__ = (
+        "body",
+        "deployment",
+        "headers",
+        "identity",
+        "operation",
+        "params",
+        "query",
+        "raw_body",
+        "raw_query",
+        "services",
+    )
+
+    def __init__(self, services: Services, deployment: Deployment, headers: list[tuple[bytes, bytes]]) -> None:
+        self.services = services
+        self.deployment = deployment
+        self.headers = headers
+        self.operation: Operation
+        self.params: dict[str, Any] = {}
+        self.raw_query: bytes = b""
+        self.query: Any = None
+        self.raw_body: bytes = b""
+        self.body: Any = None
+        self.identity: Identity | None = None
+
+    def header(self, name: bytes) -> str | None:
+        """A header's value by its lower-case name; the first one where there are several."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
+
+    @property
+    def user(self) -> str:
+        """Name of the authenticated caller."""
+        return self.identity.name if self.identity else "anonymous"
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+"""Gives a `Reply`, or a value for the dialect to encode."""
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a dialect's table.
+
+    `path` is relative to the dialect's prefix; ``{name}`` stands for one segment, ``{name:int}`` for one of digits.
+    `query` and `body` are whatever the dialect's checks understand; None: nothing is expected. `permission` None: for
+    everybody.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    permission: Permission | None = None
+    query: Any = None
+    body: Any = None
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One step between route and handler: raises what is wrong, fills in `Call` what it has found out."""
+
+    run: Callable[[Call], Awaitable[None] | None]
+    applies: Callable[[Operation], bool]
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """One wire protocol.
+
+    `checks` run in their order, each where it applies. `encode` turns a handler's value into a reply, `explain` an
+    exception (of `airgate.http.errors`, of `airgate.model.errors`, of the dialect itself, or any other: a bug).
+    """
+
+    name: str
+    prefix: str
+    operations: tuple[Operation, ...]
+    checks: tuple[Check, ...]
+    encode: Callable[[Any], Reply]
+    explain: Callable[[Exception], Reply]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """Sent with every reply."""

@@ -1,0 +1,141 @@
+"""Runs a dialect: route, read, check in the dialect's order, handle, reply. One runner per dialect and deployment.
+
+This is the hot path of every trigger, so it speaks ASGI directly and builds nothing per request that it does not need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
+
+import structlog
+
+from airgate.deployments.ports import Deployment
+from airgate.http.errors import BodyTooLarge, ClientGone
+from airgate.http.operations import Call, Dialect, Operation, Services
+from airgate.http.replies import Reply
+from airgate.http.routing import Router, split_path
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Step = Callable[[Call], Awaitable[None] | None]
+
+_log = structlog.get_logger(__name__)
+
+_DRAINED = 8
+"""How many times the limit of a body is read and thrown away, so that a client still sending can hear the refusal."""
+
+
+class _Route(NamedTuple):
+    operation: Operation
+    steps: tuple[Step, ...]
+
+
+class Runner:
+    """Serves a dialect for one deployment.
+
+    Args:
+        dialect: the table to serve.
+        services: what its handlers may use.
+        deployment: for whom.
+        max_body: largest request body, in bytes.
+    """
+
+    def __init__(self, dialect: Dialect, services: Services, deployment: Deployment, max_body: int) -> None:
+        self._dialect = dialect
+        self._services = services
+        self._deployment = deployment
+        self._max_body = max_body
+        self._router = Router((operation, _route(dialect, operation)) for operation in dialect.operations)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send, raw_path: bytes) -> None:
+        """Answer one request. `raw_path` is its path below the dialect's prefix, as it came."""
+        try:
+            reply = await self._answer(scope, receive, raw_path)
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets the dialect's own form of it
+            reply = self._explained(error, scope)
+        await self._send(reply, send, head_only=scope["method"] == "HEAD")
+
+    async def _answer(self, scope: Scope, receive: Receive, raw_path: bytes) -> Reply:
+        segments = split_path(raw_path)
+        method = scope["method"]
+        if method == "OPTIONS":
+            return _options(self._router.methods(segments))
+        route, params = self._router.match(method, segments)
+        call = Call(self._services, self._deployment, scope["headers"])
+        call.operation = route.operation
+        call.params = params
+        call.raw_query = scope["query_string"]
+        if route.operation.body is not None:
+            call.raw_body = await _read(receive, self._max_body)
+        for step in route.steps:
+            waiting = step(call)
+            if waiting is not None:
+                await waiting
+        result = await route.operation.handler(call)
+        return result if isinstance(result, Reply) else self._dialect.encode(result)
+
+    def _explained(self, error: Exception, scope: Scope) -> Reply:
+        reply = self._dialect.explain(error)
+        if reply.status >= 500:
+            _log.error(
+                "request failed", method=scope["method"], path=scope["path"], status=reply.status, exc_info=error
+            )
+        return reply
+
+    async def _send(self, reply: Reply, send: Send, *, head_only: bool) -> None:
+        headers = [*self._dialect.headers, *reply.headers]
+        if reply.media_type is not None:
+            headers.append((b"content-type", reply.media_type.encode("latin-1")))
+        if reply.stream is None and reply.status != 204:
+            headers.append((b"content-length", b"%d" % len(reply.body)))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        if head_only:
+            await send({"type": "http.response.body", "body": b""})
+            return
+        if reply.stream is not None:
+            await send({"type": "http.response.body", "body": reply.body, "more_body": True})
+            async for chunk in reply.stream:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await send({"type": "http.response.body", "body": reply.body})
+
+
+def _route(dialect: Dialect, operation: Operation) -> _Route:
+    return _Route(operation, tuple(check.run for check in dialect.checks if check.applies(operation)))
+
+
+def _options(methods: tuple[str, ...]) -> Reply:
+    return Reply(media_type="text/html; charset=utf-8", headers=((b"allow", ", ".join(methods).encode()),))
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises BodyTooLarge once it is known to exceed `limit`, ClientGone where it never ends."""
+    message = await _next_part(receive)
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False) and len(body) <= limit:
+        return body
+    parts, size = [body], len(body)
+    while size <= limit and message.get("more_body", False):
+        message = await _next_part(receive)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+    if size <= limit:
+        return b"".join(parts)
+    parts.clear()
+    while message.get("more_body", False) and size <= limit * _DRAINED:
+        message = await _next_part(receive)
+        size += len(message.get("body", b""))
+    raise BodyTooLarge(limit)
+
+
+async def _next_part(receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message
