@@ -70,6 +70,22 @@ def test_failure_and_skip_that_arrive_together_count_as_failure_whatever_their_o
         assert states(decision.snapshot)["join"] is S.UPSTREAM_FAILED
 
 
+def test_skip_that_arrives_a_round_before_a_failure_counts_first() -> None:
+    # As over Airflow's loops: `near` is skipped in the first, so that `join` is in the second, where `far` fails.
+    spec = dag(
+        task("root"),
+        task("middle", "root"),
+        task("near", "root", trigger_rule=TriggerRule.ALL_SKIPPED),
+        task("far", "middle"),
+        task("join", "near", "far"),
+    )
+
+    decision = finish(decide(started(spec), NOW).snapshot, "root", Failed(NOW))
+
+    assert states(decision.snapshot)["far"] is S.UPSTREAM_FAILED
+    assert states(decision.snapshot)["join"] is S.SKIPPED
+
+
 def test_inert_task_succeeds_without_a_try_being_run() -> None:
     decision = decide(started(dag(task("a", inert=True), task("b", "a", inert=True), task("c", "b"))), NOW)
 
@@ -150,6 +166,8 @@ def test_timeout_fails_the_run_skips_the_rest_and_stops_what_runs() -> None:
     assert states(decision.snapshot) == {"a": S.SUCCESS, "b": S.SKIPPED, "c": S.SKIPPED}
     assert (decision.run.state, decision.run.end_date) == (RunState.FAILED, later(60))
     assert decision.stops == (at_work.id,)
+    ended = decision.snapshot.instances["b", -1]
+    assert (ended.start_date, ended.end_date) == (NOW, later(60))
     assert decision.callback == RunCallback(success=False, reason="timed_out", relevant=("b", -1))
 
 
@@ -354,6 +372,15 @@ def test_task_goes_on_only_if_the_run_before_did_well(before: tuple[TaskState | 
 
     assert (states(decision.snapshot)["a"] is S.SCHEDULED) is goes
     assert decision.waits_for_past is not goes
+
+
+def test_run_goes_on_saying_that_it_waits_for_the_past_when_something_else_happens() -> None:
+    snapshot = started(dag(task("a", depends_on_past=True), task("b")))
+    assert finish(decide(snapshot, NOW).snapshot, "b").needs_past
+
+    known = replace(snapshot, past=Past(run_id="before", states={"a": (S.FAILED,)}))
+
+    assert finish(decide(known, NOW).snapshot, "b").waits_for_past
 
 
 def test_first_run_waits_for_no_past() -> None:
