@@ -22,6 +22,10 @@ ASK_TIMEOUT = 10.0
 """Seconds a timetable may take to answer."""
 
 
+class NeverForked(Exception):
+    """The nursery died before it could fork this process."""
+
+
 class FileProcess:
     """A DAG-file process, from the fork on. Slots are offered once it has connected and imported its file."""
 
@@ -71,6 +75,11 @@ class FileProcess:
         self.pid = pid
         connection.on_frame = self._frame
         connection.on_closed = self._closed
+
+    def nursery_lost(self) -> None:
+        """The nursery is gone: a process that has not said hello by now never will."""
+        if self._connection is None and not self.parsed.done():
+            self.parsed.set_exception(NeverForked())
 
     def child_connected(self, slot: ChildSlot) -> None:
         """A spare said hello."""

@@ -23,7 +23,7 @@ import msgspec
 import structlog
 
 from airgate.engine.ports import FileVersion, SlotListener
-from airgate.engine.processes.files import FileProcess
+from airgate.engine.processes.files import FileProcess, NeverForked
 from airgate.engine.processes.slots import ChildSlot
 from airgate.engine.wire import FrameConnection
 from airgate.model.errors import Unavailable
@@ -134,7 +134,23 @@ class ProcessTree:
             return await self._import(version)
 
     async def _import(self, version: FileVersion) -> protocol.Parsed:
-        await self._await_nursery()
+        while True:
+            await self._await_nursery()
+            process = self._fork(version)
+            try:
+                async with asyncio.timeout(self._config.import_timeout):
+                    return await asyncio.shield(process.parsed)
+            except NeverForked:
+                continue  # the nursery died first; its successor is asked
+            except TimeoutError:
+                problem = f"importing it took longer than {self._config.import_timeout:g} s and was stopped"
+            except Unavailable:
+                problem = "its process ended while importing it (it was killed, crashed or left with os._exit)"
+            self._kill(process)
+            self._files.pop(version.key, None)
+            return protocol.Parsed(file_key=version.key, error=f"DAG file {version.file}: {problem}.")
+
+    def _fork(self, version: FileVersion) -> FileProcess:
         assert self._nursery_connection is not None
         process = FileProcess(version, on_slot=self._listener.slot_free)
         self._files[version.key] = process
@@ -142,16 +158,7 @@ class ProcessTree:
             file_key=version.key, path=str(self._config.dags / version.file), root=str(self._config.dags)
         )
         self._nursery_connection.send(protocol.UNSOLICITED, order)
-        try:
-            async with asyncio.timeout(self._config.import_timeout):
-                return await asyncio.shield(process.parsed)
-        except TimeoutError:
-            problem = f"importing it took longer than {self._config.import_timeout:g} s and was stopped"
-        except Unavailable:
-            problem = "its process ended while importing it (it was killed, crashed or left with os._exit)"
-        self._kill(process)
-        self._files.pop(version.key, None)
-        return protocol.Parsed(file_key=version.key, error=f"DAG file {version.file}: {problem}.")
+        return process
 
     def retire(self, key: str) -> None:
         """Stop the process of a file version that is no longer wanted; its running tries end by themselves."""
@@ -237,6 +244,7 @@ class ProcessTree:
             log.warning("A process was refused", role=hello.role, pid=hello.pid, protocol=hello.protocol)
             connection.close()
         elif hello.role == "nursery":
+            connection.on_closed = self._nursery_lost
             self._nursery_connection = connection
             self._nursery_up.set()
             self.failure = None
@@ -245,8 +253,8 @@ class ProcessTree:
 
     def _file_hello(self, connection: FrameConnection, hello: protocol.Hello) -> None:
         process = self._files.get(hello.file_key)
-        if process is None:
-            connection.close()
+        if process is None or (hello.role == "file" and process.alive):
+            connection.close()  # a version let go of, or a fork that was given up for lost
         elif hello.role == "file":
             process.connected(connection, hello.pid)
         else:
@@ -272,13 +280,17 @@ class ProcessTree:
         except TimeoutError:
             raise Unavailable(self.failure or "The DAG interpreter did not start within a minute.") from None
 
+    def _nursery_lost(self, connection: FrameConnection) -> None:
+        self._nursery_up.clear()
+        for process in self._files.values():
+            process.nursery_lost()
+
     async def _keep_nursery(self, path: Path) -> None:
         delay = RESTART_DELAY
         while not self._stopping:
-            errors = await self._run_nursery(path)
-            was_up = self._nursery_up.is_set()
-            self._nursery_up.clear()
             self._nursery_connection = None
+            errors = await self._run_nursery(path)
+            was_up = self._nursery_connection is not None
             if not was_up:
                 last = errors.strip().splitlines()[-1:] or ["it said nothing"]
                 self.failure = f"The DAG interpreter {self._config.python} cannot be started: {last[0]}"
