@@ -36,16 +36,17 @@ def parse(authorization: str | None) -> Login | Key | None:
     Understood are ``Basic base64(name:password)``, ``Bearer KEY``, ``Api-Key KEY`` and a bare ``KEY``; the scheme's
     case does not matter.
     """
-    if not authorization or len(authorization) > MAX_HEADER:
+    if authorization is None or len(authorization) > MAX_HEADER:
         return None
-    scheme, *rest = authorization.split()
-    if not rest:
-        return Key(scheme)
-    if len(rest) > 1:
+    words = authorization.split()
+    if len(words) == 1:
+        return Key(words[0])
+    if len(words) != 2:
         return None
-    if scheme.lower() == "basic":
-        return _login(rest[0])
-    return Key(rest[0]) if scheme.lower() in _KEY_SCHEMES else None
+    scheme, proof = words[0].lower(), words[1]
+    if scheme == "basic":
+        return _login(proof)
+    return Key(proof) if scheme in _KEY_SCHEMES else None
 
 
 def _login(encoded: str) -> Login | None:
@@ -54,7 +55,8 @@ def _login(encoded: str) -> Login | None:
     except (binascii.Error, ValueError):
         return None
     name, colon, password = text.partition(":")
-    return Login(name, password) if name and colon else None
+    usable = name and colon and "\0" not in name  # PostgreSQL takes no NUL, not even in a question
+    return Login(name, password) if usable else None
 
 
 def looks_like_token(secret: str) -> bool:

@@ -84,7 +84,10 @@ class Triggers:
         try:
             accepted = await self._commit(deployment.starter, trigger, run)
         except Conflict as conflict:
-            raise _without_key(conflict, run) if request.idempotency_key is None else conflict from None
+            if request.idempotency_key is not None or conflict.code != "idempotency_key_reused":
+                raise
+            existing = await self._database.read(runs.get, run.dag_id, run.run_id)
+            raise _repeated(existing, run) from None  # who named no key is told of the run, never of keys
         if not accepted.created and request.idempotency_key is None:
             raise _repeated(accepted.run, run)
         return accepted
@@ -149,22 +152,13 @@ def _chosen_by_server(request: TriggerRequest, conflict: Conflict) -> bool:
     return conflict.code == "run_exists" and date_is_ours and not request.run_id
 
 
-def _without_key(conflict: Conflict, run: DagRun) -> Conflict:
-    """A caller who named no key is told of the run, never of keys."""
-    return _run_exists(run) if conflict.code == "idempotency_key_reused" else conflict
-
-
 def _repeated(existing: DagRun, run: DagRun) -> Conflict:
-    """The conflict of the same request sent twice without a key. As in Airflow, the date is named first."""
+    """The conflict of a run id that was sent twice without a key. As in Airflow, the date is named first."""
     if run.logical_date is not None and existing.logical_date == run.logical_date:
         return Conflict(
             f"DAGRun with DAG ID: '{run.dag_id}' and DAGRun logical date: '{run.logical_date}' already exists",
             code="logical_date_exists",
         )
-    return _run_exists(run)
-
-
-def _run_exists(run: DagRun) -> Conflict:
     return Conflict(
         f"DAGRun with DAG ID: '{run.dag_id}' and DAGRun ID: '{run.run_id}' already exists", code="run_exists"
     )
