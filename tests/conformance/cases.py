@@ -15,7 +15,7 @@ class Start:
     """One run that is posted."""
 
     run_id: str = "r1"
-    logical_date: str | None = DATE
+    logical_date: str = DATE
     conf: Mapping[str, Any] = field(default_factory=dict)
     at_once: bool = False
     """Do not wait for the run before."""
@@ -138,13 +138,15 @@ DATA = (
     ),
     # How dates and the like look in an answer is the dialect's business; what a task reads back is compared.
     Case("xcom_rich_values", "xcoms.py", varying=frozenset({"give.return_value", "days.return_value"})),
-    Case("template_without_date", "templating.py", (Start(logical_date=None, conf={"answer": 42}),)),
+    Case("starts_without_date", "templating.py", children={"template_without_date": ("r1",)}),
     Case("template_with_date", "templating.py", (Start(conf={"answer": 42, "who": "conf"}),)),
     *plain(
         "templating.py", "template_interval_of_manual_run", "template_files", "template_native", "template_errors",
         "template_python",
     ),
-    Case("params_and_conf", "templating.py", (Start(), Start("r2", day(2), {"who": "conf", "count": None, "more": [1]}))),
+    Case(
+        "params_and_conf", "templating.py", (Start(), Start("r2", day(2), {"who": "conf", "count": None, "more": [1]}))
+    ),
     *plain("configuration.py", "variables", "connections"),
 )  # fmt: skip
 
@@ -196,7 +198,7 @@ BUNDLED = (
     bundled("core:example_failed_dag.py"),
     bundled("core:example_latest_only_with_trigger.py", "latest_only_with_trigger"),
     bundled("core:example_nested_branch_dag.py"),
-    bundled("core:example_params_ui_tutorial.py"),
+    bundled("core:example_params_ui_tutorial.py", starts=(Start(conf={"required_field": "given"}),)),
     bundled("core:example_passing_params_via_test_command.py"),
     bundled("core:example_setup_teardown.py"),
     bundled("core:example_setup_teardown_taskflow.py"),

@@ -1,8 +1,9 @@
 """Record how the cases end on a real Airflow: scheduler, DAG processor, triggerer and API server on PostgreSQL.
 
-Usage: `python -m tests.conformance.on_airflow [--check] [DAG_ID ...]`. With `--check` nothing is written; what differs from
-the kept outcomes is printed.
+Usage: `python -m tests.conformance.on_airflow [--check] [DAG_ID ...]`. With `--check` nothing is written; what differs
+from the kept outcomes is printed.
 """
+# ruff: noqa: T201 - a script that tells how far it is
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from benchmarks.peers.airflow import Airflow, environment
 from benchmarks.processes import end_on_sigterm, pause
 from tests.conformance.cases import CASES, Case, Start
 from tests.conformance.folder import CONNECTIONS, ENVIRONMENT, POOLS, VARIABLES, fill, packages_of
-from tests.conformance.outcome import Outcome, Reader, differences, golden_path, perform_all, read_golden, write_golden
+from tests.conformance.outcome import Outcome, Performance, Reader, differences, golden_path, read_golden, write_golden
 
 
 class OnAirflow:
@@ -67,10 +69,9 @@ def record(cases: Sequence[Case]) -> list[tuple[Case, Outcome | BaseException]]:
             airflow.wait_for_dags({case.dag_id for case in cases})
             system = OnAirflow(airflow, out)
             system.furnish()
-            results = []
-            for number, (case, outcome) in enumerate(perform_all(system, cases, at_once=6), 1):
-                print(f"{number}/{len(cases)} {case.dag_id}: {_summary(outcome)}", flush=True)
-                results.append((case, outcome))
+            performance = Performance.begin(system, cases, at_once=6)
+            results = [(case, _result(performance.outcomes[case.dag_id], case)) for case in cases]
+            performance.end()
             pause(max(case.settle for case in cases))
             for _, outcome in results:
                 if not isinstance(outcome, BaseException):
@@ -80,10 +81,14 @@ def record(cases: Sequence[Case]) -> list[tuple[Case, Outcome | BaseException]]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _summary(outcome: Outcome | BaseException) -> str:
-    if isinstance(outcome, BaseException):
-        return f"{type(outcome).__name__}: {outcome}"
-    return " ".join(run["state"] for run in outcome["runs"].values())
+def _result(future: Future[Outcome], case: Case) -> Outcome | BaseException:
+    error = future.exception()
+    if error is not None:
+        print(f"{case.dag_id}: {type(error).__name__}: {error}", flush=True)
+        return error
+    outcome = future.result()
+    print(f"{case.dag_id}: {' '.join(run['state'] for run in outcome['runs'].values())}", flush=True)
+    return outcome
 
 
 def main(arguments: list[str]) -> int:

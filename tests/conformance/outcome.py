@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,10 +50,8 @@ class Reader:
 
     system: System
 
-    def perform(self, case: Case, done: Mapping[str, Event]) -> Outcome:
+    def perform(self, case: Case) -> Outcome:
         """Start the case's runs, wait for their ends, and read them."""
-        for other in case.after:
-            done[other].wait(self.system.bound)
         keys = self._scheduled(case) if case.scheduled else self._started(case)
         for child, runs in case.children.items():
             for run_id in runs:
@@ -123,7 +121,7 @@ class Reader:
             "state": task["state"],
             "try_number": task["try_number"],
             "tries": [
-                f"{one['try_number']} {one['state']}" for one in sorted(tries, key=lambda one: one["try_number"])
+                f"{number} {state}" for number, state in sorted((one["try_number"], one["state"]) for one in tries)
             ],
             "xcoms": {},
         }
@@ -162,31 +160,34 @@ def moment(text: str | None) -> str | None:
     return None if text is None else datetime.fromisoformat(text).astimezone(UTC).isoformat()
 
 
-def perform_all(
-    system: System, cases: Sequence[Case], *, at_once: int
-) -> Iterator[tuple[Case, Outcome | BaseException]]:
-    """Perform cases beside each other; an error is that case's outcome, not the end of the others."""
-    reader = Reader(system)
-    done = {case.dag_id: Event() for case in cases}
+@dataclass
+class Performance:
+    """Cases performed beside each other, a few at once."""
 
-    def perform(case: Case) -> Outcome | BaseException:
-        try:
-            return reader.perform(case, {**{name: _set() for name in case.after}, **done})
-        except Exception as error:  # noqa: BLE001  # reported as the outcome
-            return error
-        finally:
-            done[case.dag_id].set()
+    outcomes: dict[str, Future[Outcome]]
+    pool: ThreadPoolExecutor
 
-    with ThreadPoolExecutor(at_once) as pool:
-        futures = [(case, pool.submit(perform, case)) for case in cases]
-        for case, future in futures:
-            yield case, future.result()
+    @classmethod
+    def begin(cls, system: System, cases: Sequence[Case], *, at_once: int) -> Performance:
+        """Start with all cases, in their order. A case that waits for another comes later in the list."""
+        reader = Reader(system)
+        done = {case.dag_id: Event() for case in cases}
 
+        def perform(case: Case) -> Outcome:
+            try:
+                for other in case.after:
+                    if other in done:
+                        done[other].wait(system.bound)
+                return reader.perform(case)
+            finally:
+                done[case.dag_id].set()
 
-def _set() -> Event:
-    event = Event()
-    event.set()
-    return event
+        pool = ThreadPoolExecutor(at_once)
+        return cls({case.dag_id: pool.submit(perform, case) for case in cases}, pool)
+
+    def end(self) -> None:
+        """Leave out what has not begun."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
 
 
 def golden_path(case: Case) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -75,12 +75,6 @@ with DAG("sensor_reschedule", schedule=None):
 
 with DAG("deferred", schedule=None):
     DateTimeSensorAsync(task_id="past", target_time=datetime(2020, 1, 1, tzinfo=UTC)) >> EmptyOperator(task_id="after")
-    DateTimeSensorAsync(
-        task_id="too_late",
-        target_time=datetime(2099, 1, 1, tzinfo=UTC),
-        execution_timeout=timedelta(seconds=3),
-        timeout=3,
-    )
 
 thing = Asset("file:///conformance/thing")
 

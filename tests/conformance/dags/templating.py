@@ -8,6 +8,7 @@ from pathlib import Path
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, BaseOperator, Param, dag, task
 
 HERE = Path(__file__).parent
@@ -64,6 +65,12 @@ with DAG("template_without_date", schedule=None, params=PARAMS):
     for name, text in WITHOUT_DATE.items():
         Render(task_id=name, text=text)
     Render(task_id="day_fails", text="{{ ds }}")
+
+with DAG("starts_without_date", schedule=None):
+    # The older API gives every run a date; a run started by an operator has none.
+    TriggerDagRunOperator(
+        task_id="start", trigger_dag_id="template_without_date", trigger_run_id="r1", conf={"answer": 42}
+    )
 
 with DAG("template_with_date", schedule=None, params=PARAMS):
     for name, text in {**WITHOUT_DATE, **WITH_DATE}.items():
