@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx
+import psutil  # type: ignore[import-untyped]  # the wheel has no type information
 
 from benchmarks.peers.postgres import Postgres
-from benchmarks.processes import NotInTime, Service, clean_environment, free_port, pause, wait_for
+from benchmarks.processes import NotInTime, Service, clean_environment, free_port, wait_for
+from benchmarks.wire import Wire
 
 VERSION = "3.3.2"
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +70,9 @@ def _run(command: list[str]) -> None:
 class Airflow:
     """A running Airflow on a folder of DAG files."""
 
-    name = "Airflow 3.3.2"
+    name = f"Airflow {VERSION}"
+    base = "/api/v2"
+    poll = 0.05
     dags: Path
     extra: Mapping[str, str] = field(default_factory=dict)
     """Settings beyond the defaults, and variables its tasks shall see."""
@@ -77,7 +81,7 @@ class Airflow:
     services: list[Service] = field(default_factory=list)
     postgres: Postgres | None = None
 
-    def __enter__(self) -> Airflow:
+    def __enter__(self) -> Self:
         try:
             self.prepare()
             self.start()
@@ -179,26 +183,26 @@ class Airflow:
         """GET `path` below v2, decoded."""
         return self.client.get(path).raise_for_status().json()
 
-    def unpause(self, dag_id: str) -> None:
-        """Let a DAG's runs start."""
-        self.client.patch(f"/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
-
     def trigger(self, dag_id: str, body: Mapping[str, Any]) -> httpx.Response:
         """POST a run."""
         return self.client.post(f"/dags/{dag_id}/dagRuns", json={"logical_date": None, **body})
 
-    def run_state(self, dag_id: str, run_id: str) -> str:
-        """The state of a run."""
-        return str(self.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
+    def wire(self) -> Wire:
+        """A new connection with credentials."""
+        return Wire(self.port, {"Authorization": f"Bearer {self.token()}"})
 
-    def wait_for_run(self, dag_id: str, run_id: str, *, within: float, every: float = 0.05) -> str:
-        """Poll a run until it has finished; return its state."""
-        begin = monotonic()
-        while (state := self.run_state(dag_id, run_id)) not in {"success", "failed"}:
-            if monotonic() - begin > within:
-                raise TimeoutError(f"{dag_id} {run_id} still {state} after {within:g} s")
-            pause(every)
-        return state
+    def body(self, run_id: str | None = None) -> dict[str, Any]:
+        """The body of a POST that starts a run."""
+        return {"logical_date": None} if run_id is None else {"logical_date": None, "dag_run_id": run_id}
+
+    def set_paused(self, dag_id: str, *, paused: bool) -> None:
+        """Pause a DAG, or let its runs start."""
+        self.client.patch(f"/dags/{dag_id}", json={"is_paused": paused}).raise_for_status()
+
+    def tree(self) -> list[psutil.Process]:
+        """The four processes, PostgreSQL, and everything below them."""
+        services = [*self.services, *([self.postgres.service] if self.postgres else [])]
+        return [process for service in services for process in service.tree()]
 
     def stop(self) -> None:
         """End the four processes, keep database and home."""

@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from benchmarks.processes import Service, clean_environment, free_port, user_group, wait_for
 
@@ -43,7 +44,7 @@ class Postgres:
         wait_for(server._ready, within=30, every=0.1, what="PostgreSQL answers")
         return server
 
-    def __enter__(self) -> Postgres:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
