@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from airgate import settings
+from airgate.settings import SettingsError, load
+
+
+def write(folder: Path, text: str, name: str = "airgate.toml") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_count_when_nothing_is_given(tmp_path: Path) -> None:
+    chosen = load(environment={}, folder=tmp_path)
+    assert (chosen.dags, chosen.data) == (tmp_path / "dags", tmp_path / ".airgate")
+    assert (chosen.host, chosen.port) == ("127.0.0.1", 8080)
+    assert chosen.database_url == f"sqlite:///{tmp_path}/.airgate/airgate.db"
+    assert chosen.interpreter.exists()
+    assert chosen.engine.dags_paused_at_creation is False
+
+
+def test_option_counts_before_variable_and_variable_before_file(tmp_path: Path) -> None:
+    config = write(tmp_path, "port = 1\nhost = 'file'\nlog_level = 'error'")
+    environment = {"AIRGATE_PORT": "2", "AIRGATE_HOST": "variable"}
+    chosen = load(options={"port": "3"}, environment=environment, config=config, folder=tmp_path)
+    assert (chosen.port, chosen.host, chosen.log_level) == (3, "variable", "error")
+
+
+def test_setting_of_a_group_can_be_given_everywhere(tmp_path: Path) -> None:
+    write(tmp_path / ".airgate", "[engine]\nspares = 4\n[http]\nmax_body = 5")
+    chosen = load(
+        options={"engine.parallelism": "7"}, environment={"AIRGATE_ENGINE_KILL_GRACE": "1.5"}, folder=tmp_path
+    )
+    assert (chosen.engine.spares, chosen.engine.parallelism, chosen.engine.kill_grace) == (4, 7, 1.5)
+    assert chosen.http.max_body == 5
+
+
+@pytest.mark.parametrize("text", ["true", "True", "1"])
+def test_boolean_can_be_given_as_text(tmp_path: Path, text: str) -> None:
+    chosen = load(environment={"AIRGATE_ENGINE_DAGS_PAUSED_AT_CREATION": text}, folder=tmp_path)
+    assert chosen.engine.dags_paused_at_creation is True
+
+
+def test_empty_variable_counts_as_none(tmp_path: Path) -> None:
+    assert load(environment={"AIRGATE_PORT": "", "AIRGATE_DATABASE": ""}, folder=tmp_path).port == 8080
+
+
+def test_port_that_kubernetes_made_does_not_count(tmp_path: Path) -> None:
+    assert load(environment={"AIRGATE_PORT": "tcp://10.0.0.1:80"}, folder=tmp_path).port == 8080
+
+
+def test_file_in_the_data_folder_counts_wherever_that_is(tmp_path: Path) -> None:
+    write(tmp_path / "a", "port = 1")
+    write(tmp_path / "b", "port = 2")
+    assert load(environment={"AIRGATE_DATA": "a"}, folder=tmp_path).port == 1
+    assert load(options={"data": "b"}, environment={"AIRGATE_DATA": "a"}, folder=tmp_path).port == 2
+
+
+def test_file_named_by_variable_counts_instead_of_that_in_the_data_folder(tmp_path: Path) -> None:
+    write(tmp_path / ".airgate", "port = 1")
+    write(tmp_path, "port = 2", "other.toml")
+    assert load(environment={"AIRGATE_CONFIG": "other.toml"}, folder=tmp_path).port == 2
+
+
+def test_relative_path_starts_from_where_it_is_written(tmp_path: Path) -> None:
+    config = write(tmp_path / "etc", "dags = 'mine'\npython = '/usr/bin/python3'")
+    chosen = load(options={"data": "var"}, environment={}, config=config, folder=tmp_path)
+    assert (chosen.dags, chosen.data) == (tmp_path / "etc" / "mine", tmp_path / "var")
+    assert chosen.python == Path("/usr/bin/python3")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "must_be"),
+    [
+        ("AIRGATE_PORT", "high", "a whole number from 0 up to 65535"),
+        ("AIRGATE_PORT", "65536", "a whole number from 0 up to 65535"),
+        ("AIRGATE_ENGINE_ISOLATION", "threads", "one of fork, reuse"),
+        ("AIRGATE_ENGINE_KILL_GRACE", "0", "a number above 0"),
+        ("AIRGATE_ENGINE_KILL_GRACE", "inf", "a number above 0"),
+        ("AIRGATE_ENGINE_DAGS_PAUSED_AT_CREATION", "maybe", "true or false"),
+    ],
+)
+def test_bad_value_is_one_line_that_names_its_source_and_what_is_right(
+    tmp_path: Path, variable: str, value: str, must_be: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(environment={variable: value}, folder=tmp_path)
+    text = str(error.value)
+    assert text.startswith(f"environment variable {variable}: ")
+    assert text.endswith(f"cannot be {value!r}: it must be {must_be}")
+    assert "\n" not in text
+
+
+def test_bad_option_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^option --engine-warm-files: engine\.warm_files cannot be 'x'"):
+        load(options={"engine.warm_files": "x"}, environment={}, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# note\nport = 'x'", 2),
+        ("port = 1\n\n[engine]\n# note\nspares = -1", 5),
+        ("engine.spares = 'many'", 1),
+        ("[http]\nmax_body = 'five'", 2),
+    ],
+)
+def test_bad_value_in_a_file_is_named_by_its_line(tmp_path: Path, text: str, line: int) -> None:
+    config = write(tmp_path, text)
+    with pytest.raises(SettingsError) as error:
+        load(environment={}, config=config, folder=tmp_path)
+    assert str(error.value).startswith(f"{config}, line {line}: ")
+
+
+def test_unknown_setting_in_a_file_is_named_with_what_was_meant(tmp_path: Path) -> None:
+    config = write(tmp_path, "[engine]\nparalelism = 5")
+    with pytest.raises(SettingsError, match=r"line 2: .*'engine\.paralelism'; did you mean 'engine\.parallelism'\?$"):
+        load(environment={}, config=config, folder=tmp_path)
+
+
+def test_file_that_is_no_toml_is_named_with_the_place(tmp_path: Path) -> None:
+    config = write(tmp_path, "port = 1\nhost = = 2")
+    with pytest.raises(SettingsError, match=r"airgate\.toml: .*line 2"):
+        load(environment={}, config=config, folder=tmp_path)
+
+
+def test_file_that_was_named_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="does not exist"):
+        load(environment={}, config=Path("missing.toml"), folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(settings.SECRETS))
+def test_bad_secret_is_not_repeated(tmp_path: Path, name: str) -> None:
+    config = write(tmp_path, "".join(f"{name} = 123456789\n"))
+    with pytest.raises(SettingsError) as error:
+        load(environment={}, config=config, folder=tmp_path)
+    assert "123456789" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@h/d", "postgresql+psycopg://h/d", "sqlite:////tmp/a.db"])
+def test_database_can_be_named_by_url(tmp_path: Path, url: str) -> None:
+    assert load(environment={"AIRGATE_DATABASE": url}, folder=tmp_path).database_url == url
+
+
+@pytest.mark.parametrize("url", ["mysql://h/d", "airgate.db", "sqlite://"])
+def test_database_of_another_kind_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match="it must be postgresql://"):
+        load(environment={"AIRGATE_DATABASE": url}, folder=tmp_path)
+
+
+def test_misspelt_variable_is_pointed_out_and_others_are_left_alone() -> None:
+    environment = {
+        "AIRGATE_ENGINE_PARALELISM": "1",
+        "AIRGATE_SERVICE_HOST": "10.0.0.1",
+        "AIRGATE_PORT": "1",
+        "AIRGATE_TOKEN": "x",
+        "HOME": "/",
+    }
+    assert settings.unknown_variables(environment) == (("AIRGATE_ENGINE_PARALELISM", "AIRGATE_ENGINE_PARALLELISM"),)
+
+
+def test_every_setting_has_one_variable_of_its_own() -> None:
+    assert len({setting.variable for setting in settings.TABLE}) == len(settings.TABLE)
+
+
+def test_secrets_cannot_be_given_on_a_command_line() -> None:
+    assert {setting.name for setting in settings.TABLE if setting.option is None} == {"admin.password", "secret_key"}
+
+
+def test_data_folder_is_closed_to_others_and_ignored_by_git(tmp_path: Path) -> None:
+    data = tmp_path / "a" / "data"
+    settings.prepare_data_folder(data)
+    settings.prepare_data_folder(data)
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert (data / ".gitignore").read_text() == "*\n"
+
+
+def test_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="data folder"):
+        settings.prepare_data_folder(tmp_path / "file" / "data")
+
+
+def test_secret_key_is_made_once_and_kept_for_this_user_alone(tmp_path: Path) -> None:
+    chosen = load(options={"data": str(tmp_path)}, environment={}, folder=tmp_path)
+    key = settings.secret_key(chosen)
+    assert settings.secret_key(chosen) == key
+    assert Fernet(key).decrypt(Fernet(key).encrypt(b"x")) == b"x"
+    assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
+
+
+def test_secret_key_that_is_set_counts_and_none_is_made(tmp_path: Path) -> None:
+    key = Fernet.generate_key()
+    chosen = load(environment={"AIRGATE_SECRET_KEY": key.decode(), "AIRGATE_DATA": str(tmp_path)}, folder=tmp_path)
+    assert settings.secret_key(chosen) == key
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_secret_key_that_is_none_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    chosen = load(environment={"AIRGATE_SECRET_KEY": "hunter2"}, folder=tmp_path)
+    with pytest.raises(SettingsError, match="no Fernet key") as error:
+        settings.secret_key(chosen)
+    assert "hunter2" not in str(error.value)
+
+
+def test_private_file_of_another_process_is_kept_when_it_was_first(tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+    settings.write_private(path, b"first", replace=False)
+    settings.write_private(path, b"second", replace=False)
+    assert path.read_bytes() == b"first"
+    settings.write_private(path, b"third")
+    assert path.read_bytes() == b"third"
+    assert [each.name for each in tmp_path.iterdir()] == ["secret.key"]
