@@ -50,6 +50,8 @@ def _load_package() -> None:
 
 def _claim_title() -> None:
     """Let setproctitle find the process's title, which it cannot any more once the environment has changed."""
+    if sys.platform == "darwin":  # where it breaks system libraries after a fork
+        return
     with suppress(ImportError):
         importlib.import_module("setproctitle").setproctitle("airgate: nursery")
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-import sys
 import time
 import traceback
 from typing import Any, NoReturn
 
 import msgspec
-from setproctitle import setproctitle
 
 from airgate.sdk import logs, protocol, timetables, tryrun, warmup
 from airgate.sdk.airflow_setup import forbid_database, initialise_stats
 from airgate.sdk.comms import FileComms, use_comms
-from airgate.sdk.family import Parent, leave
+from airgate.sdk.family import Parent, leave, name_process
 from airgate.sdk.loading import load
 from airgate.sdk.wire import Engine, Wire, hello
 
@@ -42,7 +40,7 @@ def main(engine: Engine, order: protocol.ForkFile) -> NoReturn:
     os.setsid()
     if hasattr(atexit, "_clear"):
         atexit._clear()  # noqa: SLF001 - what the nursery has registered is the nursery's
-    _title(f"dag file {order.path}")
+    name_process(f"dag file {order.path}")
     wire = Wire.connect(engine.path)
     hello(wire, engine, "file", file_key=order.file_key)
     DagFile(wire, engine, order).run()
@@ -115,8 +113,3 @@ class DagFile(Parent):
             orphaned=self._orphaned,
         )
         child.live()
-
-
-def _title(text: str) -> None:
-    if sys.platform != "darwin":  # where it breaks system libraries after a fork
-        setproctitle(f"airgate: {text}")

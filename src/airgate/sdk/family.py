@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 import msgspec
+from setproctitle import setproctitle
 
 from airgate.sdk import protocol
 from airgate.sdk.wire import Wire
@@ -96,6 +97,12 @@ class Parent:
             while self._alarm.recv(512):
                 pass
         self.reap()
+
+
+def name_process(text: str) -> None:
+    """Show in process lists what this process is."""
+    if sys.platform != "darwin":  # where it breaks system libraries after a fork
+        setproctitle(f"airgate: {text}")
 
 
 def leave(code: int) -> NoReturn:

@@ -22,12 +22,11 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import RescheduleTask, StartupDetails, TaskState
-from setproctitle import setproctitle
 from structlog.contextvars import bind_contextvars
 
 from airgate.sdk import callbacks, logs, protocol, warmup
 from airgate.sdk.comms import TryComms, use_comms
-from airgate.sdk.family import leave
+from airgate.sdk.family import leave, name_process
 from airgate.sdk.watchdog import Watchdog
 from airgate.sdk.wire import Engine, Wire, hello
 
@@ -122,6 +121,7 @@ class Child:
         self._watchdog.busy = True
         log = structlog.get_logger(logger_name="task")
         code = 0
+        params = self._params(start) if start.reuse else []
         try:
             if start.callback is None:
                 code = run_task(start.startup, self._dags, self._bundle, log)
@@ -138,7 +138,20 @@ class Child:
         self._streams.settle()
         if code:
             self._end(code)
+        for param, value in params:
+            param.value = value
         self._watchdog.busy = False
+
+    def _params(self, start: protocol.StartTry) -> list[tuple[Any, Any]]:
+        """Values of the params this try may change: Airflow writes a run's conf into the DAG's own params."""
+        run = start.startup["ti_context"]["dag_run"]
+        dag = self._dags.get(run["dag_id"])
+        if dag is None:
+            return []
+        task = dag.task_dict.get((start.startup.get("ti") or {}).get("task_id"))
+        owners = [dag] if task is None else [dag, task]
+        found = (owner.params.get_param(name) for owner in owners for name in owner.params)
+        return [(param, copy.deepcopy(param.value)) for param in found]
 
     def _end(self, code: int) -> NoReturn:
         """Run what DAG code registered for the end of its process, and exit."""
@@ -154,7 +167,7 @@ class Child:
         os.environ.update(environment)
         structlog.contextvars.clear_contextvars()
         self._streams.capture()
-        _title("idle")
+        name_process("idle")
 
 
 def run_task(startup: dict[str, Any], dags: dict[str, Any], bundle: Any, log: Any) -> int:
@@ -187,7 +200,7 @@ def execute(instance: Any, log: Any) -> int:
 def _begin(details: Any, dags: dict[str, Any], bundle: Any, log: Any) -> Any:
     """Airflow's start of a task process, with the DAG that is in memory already. None: it may not run."""
     ti = details.ti
-    _title(f"task {ti.dag_id}.{ti.task_id} {ti.run_id} try {ti.try_number}")
+    name_process(f"task {ti.dag_id}.{ti.task_id} {ti.run_id} try {ti.try_number}")
     bind_contextvars(
         ti_id=str(ti.id),
         dag_id=ti.dag_id,
@@ -266,11 +279,6 @@ def _reseed() -> None:
     numpy: list[Any] = [module for name, module in sys.modules.items() if name == "numpy.random"]
     for module in numpy:
         module.seed()
-
-
-def _title(text: str) -> None:
-    if sys.platform != "darwin":  # where it breaks system libraries after a fork
-        setproctitle(f"airgate: {text}")
 
 
 def _now() -> datetime:

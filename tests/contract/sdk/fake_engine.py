@@ -106,8 +106,8 @@ def _exactly(sock: socket.socket, size: int) -> bytes | None:
 class World:
     """What the fake engine answers tasks with, and what they told it."""
 
-    def __init__(self) -> None:
-        self.variables: dict[str, str] = {}
+    def __init__(self, variables: dict[str, str]) -> None:
+        self.variables = variables
         self.connections: dict[str, Body] = {}
         self.xcoms: dict[tuple[str, str], Any] = {}
 
@@ -181,8 +181,7 @@ class FileConnection:
         self.engine = engine
         self.connection = connection
         self.key = key
-        self.world = World()
-        connection.answer = self.world
+        self.world = engine.worlds[key]
 
     def parsed(self, timeout: float = LIMIT) -> Body:
         return self.connection.expect("Parsed", timeout)
@@ -196,9 +195,7 @@ class FileConnection:
 
     def child(self) -> Connection:
         self.connection.send(protocol.Warm(spares=1))
-        child = self.engine.accept("try", self.key)
-        child.answer = self.world
-        return child
+        return self.engine.accept("try", self.key)
 
     def gone(self, pid: int) -> int:
         """Wait until the child is reaped; its status."""
@@ -269,6 +266,8 @@ class FakeEngine:
         self.lock_path = folder / "tree.lock"
         self.output = folder / "nursery.log"
         self.token = secrets.token_hex(8)
+        self.worlds: dict[str, World] = {}
+        self.silent: set[str] = set()
         self._python = python
         self._arrived: queue.Queue[Connection] = queue.Queue()
         self._waiting: list[Connection] = []
@@ -318,12 +317,20 @@ class FakeEngine:
                     return connection
             self._waiting.append(self._arrived.get(timeout=LIMIT))
 
-    def fork_file(self, text: str | Path, root: Path | None = None) -> FileConnection:
-        """Have a DAG file imported, given by its text or its path."""
+    def fork_file(
+        self, text: str | Path, root: Path | None = None, *, silent: bool = False, **variables: str
+    ) -> FileConnection:
+        """Have a DAG file imported, given by its text or its path, in a world with these variables.
+
+        Silent: what the file asks at import is left for the test to answer.
+        """
         key = secrets.token_hex(8)
+        self.worlds[key] = World(variables)
         path = text if isinstance(text, Path) else self.dags / f"file_{key}.py"
         if not isinstance(text, Path):
             path.write_text(text)
+        if silent:
+            self.silent.add(key)
         self.nursery.send(protocol.ForkFile(file_key=key, path=str(path), root=str(root or self.dags)))
         return FileConnection(self, self.accept("file", key), key)
 
@@ -363,6 +370,8 @@ class FakeEngine:
             hello = msgspec.convert(frame[1], protocol.Hello)
             assert hello.token == self.token
             connection = Connection(sock, hello)
+            if hello.file_key not in self.silent:
+                connection.answer = self.worlds.get(hello.file_key)
             self._all.append(connection)
             self._arrived.put(connection)
             threading.Thread(target=connection.read_all, daemon=True).start()
