@@ -18,7 +18,7 @@ from airgate.model.event import Event
 from airgate.model.run import DagRun, TaskInstance
 from airgate.model.states import RunState
 from airgate.model.trigger import TriggerState
-from airgate.store import events, runs, tasks, triggers
+from airgate.store import events, runs, tasks, triggers, xcoms
 from airgate.store.database import Tx
 
 RunKey: TypeAlias = tuple[str, str]
@@ -35,6 +35,8 @@ class Batch(msgspec.Struct, kw_only=True):
     created: list[TaskInstance] = []
     changed: list[TaskInstance] = []
     archived: list[TaskInstance] = []
+    fresh: list[TaskInstance] = []
+    """Instances whose new try begins: the XComs of earlier ones go."""
     events: list[Event] = []
     after: list[Callable[[], None]] = []
     waiters: list[asyncio.Future[None]] = []
@@ -56,12 +58,12 @@ class Active:
         self.ask_all = True
         """Decide on everything next time, not only on what `changed` names."""
         self.changed: set[Key] = set()
-        self.waits_for_past = False
         self.timer: asyncio.TimerHandle | None = None
         self.flush: asyncio.TimerHandle | None = None
         self._unsaved: dict[Key, TaskInstance] = {}
         self._created: set[Key] = set()
         self._archived: list[TaskInstance] = []
+        self._fresh: list[TaskInstance] = []
         self._run_changed = False
         self._events: list[Event] = []
         self._after: list[Callable[[], None]] = []
@@ -103,6 +105,16 @@ class Active:
         """Have the run stored that the snapshot holds already."""
         self._run_changed = True
 
+    def begin_try(self, instance: TaskInstance) -> None:
+        """A new try begins: what earlier ones left in XComs and chose goes. A try that resumes keeps it."""
+        if instance.try_number <= 1 or instance.next_method is not None:
+            return
+        self._fresh.append(instance)
+        key = key_of(instance)
+        if key in self.snapshot.choices:
+            choices = {name: choice for name, choice in self.snapshot.choices.items() if name != key}
+            self.snapshot = msgspec.structs.replace(self.snapshot, choices=choices)
+
     def archive(self, instance: TaskInstance | None) -> None:
         """Keep a finished try in history."""
         if instance is not None:
@@ -131,12 +143,13 @@ class Active:
             created=created,
             changed=changed,
             archived=self._archived,
+            fresh=self._fresh,
             events=self._events,
             after=self._after,
             waiters=self._waiters,
         )
         self._unsaved, self._created = {}, set()
-        self._archived, self._events, self._after, self._waiters = [], [], [], []
+        self._archived, self._fresh, self._events, self._after, self._waiters = [], [], [], [], []
         self._run_changed = False
         return batch
 
@@ -157,6 +170,8 @@ def store_batch(tx: Tx, batch: Batch, now: datetime) -> None:
         tasks.save(tx, [stamp(one, updated_at=now) for one in batch.changed])
     if batch.archived:
         tasks.archive(tx, batch.archived)
+    for one in batch.fresh:
+        xcoms.clear_try(tx, one.dag_id, one.run_id, one.task_id, one.map_index)
     if batch.run is not None:
         runs.save(tx, [stamp(batch.run, updated_at=now)])
         state = _trigger_state(batch.run)

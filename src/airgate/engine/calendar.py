@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from airgate.engine.ports import RunDates, Timetables
+from airgate.engine.registry import Registry
 from airgate.engine.scheduler import Scheduler
 from airgate.model import run_ids
 from airgate.model.dag import Dag, NextRun
@@ -38,6 +39,7 @@ class Calendar:
         database: Database,
         timetables: Timetables,
         scheduler: Scheduler,
+        registry: Registry,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], UUID],
@@ -45,6 +47,7 @@ class Calendar:
         self._database = database
         self._timetables = timetables
         self._scheduler = scheduler
+        self._registry = registry
         self._clock = clock
         self._new_id = new_id
         self._next: dict[str, tuple[UUID, RunDates | None]] = {}
@@ -88,7 +91,7 @@ class Calendar:
         """Make the runs that are due, as far as the limit allows, and wait for the next one."""
         try:
             while not self._stopped:
-                dag = self._scheduler.dag(dag_id)
+                dag = self._registry.dag(dag_id)
                 if dag is None or not dag.spec.schedule.can_be_scheduled or dag.spec.schedule.partitioned:
                     self.forget(dag_id)
                     return

@@ -14,10 +14,10 @@ import msgspec
 
 from airgate.engine import clearing
 from airgate.engine.active import Active, Batch, store_batch
-from airgate.engine.scheduler import Scheduler
+from airgate.engine.registry import Registry
+from airgate.engine.scheduler import Scheduler, run_finished
 from airgate.engine.snapshot import Graph, RunSnapshot
 from airgate.model.errors import Conflict, NotFound
-from airgate.model.event import Event
 from airgate.model.query import Order, Page, RunFilter
 from airgate.model.run import DagRun, TaskInstance
 from airgate.model.states import RunState, TaskState
@@ -46,12 +46,14 @@ class Control:
         self,
         database: Database,
         scheduler: Scheduler,
+        registry: Registry,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], UUID],
     ) -> None:
         self._database = database
         self._scheduler = scheduler
+        self._registry = registry
         self._clock = clock
         self._new_id = new_id
 
@@ -165,7 +167,7 @@ class Control:
         """Pause or unpause DAGs."""
         await self._database.write(dags.set_paused, tuple(dag_ids), paused)
         for dag_id in dag_ids:
-            dag = self._scheduler.dag(dag_id)
+            dag = self._registry.dag(dag_id)
             if dag is not None:
                 self._scheduler.dag_changed(msgspec.structs.replace(dag, is_paused=paused))
 
@@ -180,16 +182,18 @@ class Control:
         for key in unfinished:
             self._scheduler.forget(*key)
         self._scheduler.queue.clear(dag_id)
-        self._scheduler.dags_gone((dag_id,))
+        self._registry.drop((dag_id,))
         await self._database.write(dags.delete, dag_id)
 
     # --- how a change is applied -----------------------------------------------------------------
 
     async def _edit(self, dag_id: str, run_id: str, editor: Editor) -> None:
+        await self._scheduler.begun(dag_id, run_id)
         active = self._scheduler.active(dag_id, run_id)
         if active is None:
             snapshot = await self._stored(dag_id, run_id)
-            active = self._scheduler.active(dag_id, run_id)  # it may have started meanwhile
+            await self._scheduler.begun(dag_id, run_id)  # it may have started meanwhile
+            active = self._scheduler.active(dag_id, run_id)
             if active is None:
                 await self._edit_stored(snapshot, editor)
                 return
@@ -198,7 +202,7 @@ class Control:
     async def _edit_active(self, active: Active, editor: Editor) -> None:
         edit = editor(active.snapshot, self._clock())
         if edit.run is not None and edit.run.state.finished:
-            active.tell(_ended_by_hand(edit.run))
+            active.tell(run_finished(edit.run, "marked", self._clock()))
         await self._scheduler.change(
             active, changed=edit.changed, archived=edit.archived, stops=edit.stops, run=edit.run
         )
@@ -210,7 +214,7 @@ class Control:
         was_queued = self._scheduler.queue.withdraw(before.dag_id, before.run_id)
         batch = Batch(run=edit.run, changed=list(edit.changed), archived=list(edit.archived))
         if run.state.finished and not before.state.finished:
-            batch.events.append(_ended_by_hand(run))
+            batch.events.append(run_finished(run, "marked", self._clock()))
         try:
             await self._database.write(store_batch, batch, self._clock())
         except BaseException:
@@ -240,14 +244,3 @@ class Control:
 def _marked_run(snapshot: RunSnapshot, state: RunState, now: datetime) -> Edit:
     marked = clearing.mark_run(snapshot, state, now)
     return Edit(changed=marked.changed, stops=marked.stops, run=marked.run)
-
-
-def _ended_by_hand(run: DagRun) -> Event:
-    payload = {"run_id": run.run_id, "run_type": run.run_type, "state": run.state, "reason": "marked"}
-    return Event(
-        kind="dag_run.finished",
-        at=run.end_date or run.queued_at,
-        dag_id=run.dag_id,
-        run_id=run.run_id,
-        payload=msgspec.to_builtins(payload),
-    )

@@ -13,8 +13,10 @@ from uuid import UUID
 
 import msgspec
 
+from airgate.engine.past import choices_of
+from airgate.engine.registry import Registry
 from airgate.engine.retry import Killed, after_try
-from airgate.engine.scheduler import Scheduler, choices_of
+from airgate.engine.scheduler import Scheduler
 from airgate.engine.snapshot import Graph, Key, RunSnapshot, SkipChoice, key_of
 from airgate.model.admin import Pool
 from airgate.model.dag import Dag
@@ -62,7 +64,12 @@ def remember(tx: Tx) -> Remembered:
 
 
 async def recover(
-    database: Database, scheduler: Scheduler, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]
+    database: Database,
+    scheduler: Scheduler,
+    registry: Registry,
+    *,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], UUID],
 ) -> frozenset[UUID]:
     """Give the scheduler everything unfinished. The old process tree must be gone. Gives the ids of those runs."""
     remembered = await database.read(remember)
@@ -74,14 +81,15 @@ async def recover(
         owner = known.get(remains.run.dag_id)
         if owner is None:
             owner = await database.read(dags.get, remains.run.dag_id)
-        _resume(scheduler, remains, owner, clock(), new_id)
+        _resume(scheduler, registry.graph(owner), owner, remains, clock(), new_id)
     for run in remembered.queued:
         scheduler.accepted(run, fresh=False)
     return frozenset(run.id for run in (*remembered.queued, *(remains.run for remains in remembered.running)))
 
 
-def _resume(scheduler: Scheduler, remains: Remains, dag: Dag, now: datetime, new_id: Callable[[], UUID]) -> None:
-    graph: Graph = scheduler.graph(dag)
+def _resume(
+    scheduler: Scheduler, graph: Graph, dag: Dag, remains: Remains, now: datetime, new_id: Callable[[], UUID]
+) -> None:
     changed: list[TaskInstance] = []
     archived: list[TaskInstance] = []
     for instance in remains.instances:

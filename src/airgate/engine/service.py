@@ -20,6 +20,7 @@ from airgate.engine.planning import Planner
 from airgate.engine.ports import FileVersion
 from airgate.engine.processes.tree import ProcessTree, TreeConfig
 from airgate.engine.recovery import all_pools, recover
+from airgate.engine.registry import Registry
 from airgate.engine.scheduler import Scheduler, Surroundings
 from airgate.engine.timetables import AskedTimetables
 from airgate.model.dag import Dag
@@ -71,11 +72,12 @@ class Engine:
         self._database = database
         self._clock = clock
         self._tree = ProcessTree(_tree_config(config), self)
-        answers = Answers(database, clock=clock)
+        self._registry = registry = Registry()
         self.scheduler = Scheduler(
             database,
             self._tree,
-            answers,
+            registry,
+            Answers(database, clock=clock),
             Surroundings(
                 clock=clock,
                 new_id=new_id,
@@ -84,10 +86,10 @@ class Engine:
                 kill_grace=config.kill_grace,
             ),
         )
-        timetables = AskedTimetables(self._tree, self.scheduler.version_of)
-        self._planner = Planner(self.scheduler.dag, timetables, clock=clock, new_id=new_id)
-        self.control = Control(database, self.scheduler, clock=clock, new_id=new_id)
-        self._calendar = Calendar(database, timetables, self.scheduler, clock=clock, new_id=new_id)
+        timetables = AskedTimetables(self._tree, registry.version_of)
+        self._planner = Planner(registry.dag, timetables, clock=clock, new_id=new_id)
+        self.control = Control(database, self.scheduler, registry, clock=clock, new_id=new_id)
+        self._calendar = Calendar(database, timetables, self.scheduler, registry, clock=clock, new_id=new_id)
         self.folder = DagFolder(
             config.dags,
             self._tree,
@@ -97,9 +99,9 @@ class Engine:
             new_id=new_id,
             paused_at_creation=config.dags_paused_at_creation,
         )
-        self.scheduler.run_trigger = self._trigger_from_task
-        self.scheduler.run_ended = self._run_ended
-        self.scheduler.pause_dag = self.pause_one
+        self.scheduler.desk.trigger = self._trigger_from_task
+        self.scheduler.hooks.run_ended = self._run_ended
+        self.scheduler.hooks.pause_dag = self._pause_one
         self._new_id = new_id
         self._tasks: list[asyncio.Task[None]] = []
         self._early: list[DagRun] = []
@@ -128,7 +130,7 @@ class Engine:
 
     async def _run(self) -> None:
         await self._tree.start()
-        known = await recover(self._database, self.scheduler, clock=self._clock, new_id=self._new_id)
+        known = await recover(self._database, self.scheduler, self._registry, clock=self._clock, new_id=self._new_id)
         self._recovered = True
         early, self._early = self._early, []
         for run in early:
@@ -195,13 +197,13 @@ class Engine:
 
     def dags_changed(self, version: FileVersion, dags: tuple[Dag, ...]) -> None:
         """See `airgate.engine.folder.FolderListener`."""
-        self.scheduler.dags_changed(version, dags)
+        self.scheduler.file_imported(version, dags)
         for dag in dags:
             self._calendar.consider(dag.dag_id)
 
     def dags_gone(self, dag_ids: tuple[str, ...]) -> None:
         """See `airgate.engine.folder.FolderListener`."""
-        self.scheduler.dags_gone(dag_ids)
+        self._registry.drop(dag_ids)
         for dag_id in dag_ids:
             self._calendar.forget(dag_id)
 
@@ -211,7 +213,7 @@ class Engine:
         for dag_id in dag_ids:
             self._calendar.consider(dag_id)
 
-    async def pause_one(self, dag_id: str) -> None:
+    async def _pause_one(self, dag_id: str) -> None:
         """Pause one DAG."""
         await self.pause((dag_id,), paused=True)
 

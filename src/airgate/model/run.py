@@ -52,7 +52,7 @@ class DagRun(msgspec.Struct, frozen=True, kw_only=True):
 class TaskInstance(msgspec.Struct, frozen=True, kw_only=True):
     """One task of one run (`map_index` -1 unless mapped), in its present try.
 
-    `try_number` is 0 before the first try was queued, then the number of the newest try.
+    `try_number` is 0 before the first try was scheduled, then the number of the newest try.
     `max_tries` is the number of retries allowed, as Airflow counts: tries allowed minus one, raised by clearing.
     """
 
@@ -69,7 +69,7 @@ class TaskInstance(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_at: datetime | None = None
     queued_at: datetime | None = None
     retry_at: datetime | None = None
-    """When an ``up_for_retry`` instance may be tried again."""
+    """When an ``up_for_retry`` or ``up_for_reschedule`` instance goes on."""
     hostname: str = ""
     unixname: str = ""
     pid: int | None = None

@@ -42,6 +42,10 @@ class Named(Generic[S]):
             raise self._unknown(name)
         return self._decode(tx, row)
 
+    def names(self, tx: Tx) -> tuple[str, ...]:
+        """The names of all of them, sorted."""
+        return tuple(tx.run(select(self._column).order_by(self._column)).scalars())
+
     def put(self, tx: Tx, value: S) -> S:
         """Create or overwrite."""
         statement = tx.insert(self._table).values(self._encode(tx, value))

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from airgate.model.errors import Conflict, NotFound
 from airgate.model.query import Listing, Order, Page, RunFilter
@@ -23,15 +23,11 @@ _RUN = schema.dag_run
 _COUNT = schema.run_count
 _MAPPING = Mapping(DagRun, _RUN, derived=("execution_date", "external_trigger"), given=("seq",))
 _SORTABLE = sortable(_RUN, (*DagRun.__struct_fields__, "execution_date", "external_trigger"))
-_BY_KEY = (_RUN.c.dag_id == bindparam("key_dag_id"), _RUN.c.run_id == bindparam("key_run_id"))
+_KEY = ("dag_id", "run_id")
 _SELECT = select(*_MAPPING.columns)
-_GET = _SELECT.where(*_BY_KEY)
+_GET = _SELECT.where(*_MAPPING.by(_KEY))
 _UNFINISHED = _SELECT.where(schema.RUN_UNFINISHED).order_by(_RUN.c.seq)
-_UPDATE = (
-    _RUN.update()
-    .where(*_BY_KEY)
-    .values({name: bindparam(name) for name in _MAPPING.stored if name not in {"id", "dag_id", "run_id"}})
-)
+_UPDATE = _MAPPING.update(_KEY, fixed=["id"])
 _KEYS_AT_ONCE = 500
 
 
@@ -74,8 +70,7 @@ def save(tx: Tx, runs: Sequence[DagRun]) -> None:
         change[run.dag_id, before[key]] -= 1
         change[run.dag_id, run.state] += 1
         before[key] = run.state
-    rows = _MAPPING.encode_all(runs)
-    tx.run_each(_UPDATE, [{**row, "key_dag_id": row["dag_id"], "key_run_id": row["run_id"]} for row in rows])
+    tx.run_each(_UPDATE, _MAPPING.changes(runs, _KEY, fixed=["id"]))
     _count_up(tx, change)
 
 
@@ -119,6 +114,12 @@ def count(tx: Tx, which: RunFilter, logical_dates: Sequence[datetime] | None = N
         conditions = one_of(_COUNT.c.dag_id, which.dag_ids) + one_of(_COUNT.c.state, which.states)
         return int(tx.run(select(func.coalesce(func.sum(_COUNT.c.n), 0)).where(*conditions)).scalar_one())
     return total(tx, _RUN, _conditions(which) + one_of(_RUN.c.logical_date, logical_dates))
+
+
+def ids_at(tx: Tx, dag_id: str, logical_dates: Sequence[datetime]) -> tuple[str, ...]:
+    """Ids of the runs of a DAG that have one of these logical dates."""
+    at = select(_RUN.c.run_id).where(_RUN.c.dag_id == dag_id, *one_of(_RUN.c.logical_date, logical_dates))
+    return tuple(tx.run(at).scalars())
 
 
 def recent_states(tx: Tx, dag_id: str, n: int) -> tuple[RunState, ...]:

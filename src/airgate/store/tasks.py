@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from airgate.model.admin import PoolUsage
@@ -30,17 +30,9 @@ _NATURAL = tuple(_TASK.c[name] for name in _KEY)
 _SORTABLE = sortable(_TASK, (*TaskInstance.__struct_fields__, "duration"), execution_date=_RUN.c.execution_date)
 _WITH_RUN = _TASK.join(_RUN, (_RUN.c.dag_id == _TASK.c.dag_id) & (_RUN.c.run_id == _TASK.c.run_id))
 _SELECT = select(*_MAPPING.columns)
-_GET = _SELECT.where(*(_TASK.c[name] == bindparam(f"key_{name}") for name in _KEY))
-_TRIES = (
-    select(*_HISTORY.columns)
-    .where(*(_TRY.c[name] == bindparam(f"key_{name}") for name in _KEY))
-    .order_by(_TRY.c.try_number)
-)
-_UPDATE = (
-    _TASK.update()
-    .where(*(_TASK.c[name] == bindparam(f"key_{name}") for name in _KEY))
-    .values({name: bindparam(name) for name in _MAPPING.stored if name not in _KEY})
-)
+_GET = _SELECT.where(*_MAPPING.by(_KEY))
+_TRIES = select(*_HISTORY.columns).where(*_HISTORY.by(_KEY)).order_by(_TRY.c.try_number)
+_UPDATE = _MAPPING.update(_KEY)
 _KEYS_AT_ONCE = 500
 _USAGE = {TaskState.RESTARTING: "running"}
 """States whose slots count under another name."""
@@ -64,8 +56,8 @@ def save(tx: Tx, instances: Sequence[TaskInstance]) -> None:
 
     Raises NotFound (code ``task_instance_not_found``) for an unknown one.
     """
-    rows = _MAPPING.encode_all(instances)
-    if rows and tx.run(_UPDATE, [_keyed(row) for row in rows]).rowcount != len(rows):
+    rows = _MAPPING.changes(instances, _KEY)
+    if rows and tx.run(_UPDATE, rows).rowcount != len(rows):
         for one in instances:
             get(tx, one.dag_id, one.run_id, one.task_id, one.map_index)
 
@@ -134,18 +126,32 @@ def count(tx: Tx, which: TaskFilter) -> int:
 
 
 def previous(
-    tx: Tx, dag_id: str, task_id: str, logical_date: datetime, map_index: int = -1, state: TaskState | None = None
+    tx: Tx,
+    dag_id: str,
+    task_id: str,
+    logical_date: datetime | None,
+    map_index: int = -1,
+    state: TaskState | None = None,
 ) -> TaskInstance | None:
-    """The same task in the run with the newest logical date before this one that has it (in `state`)."""
-    conditions = [
-        *(_RUN.c.dag_id == dag_id, _RUN.c.logical_date < logical_date),
-        *(_TASK.c.task_id == task_id, _TASK.c.map_index == map_index),
-    ]
+    """The same task in the run with the newest logical date (before this one, where given) that has it (in `state`)."""
+    conditions = [_RUN.c.dag_id == dag_id, _TASK.c.task_id == task_id, _TASK.c.map_index == map_index]
+    if logical_date is not None:
+        conditions.append(_RUN.c.logical_date < logical_date)
     if state is not None:
         conditions.append(_TASK.c.state == state)
     newest = _RUN.c.logical_date.desc().nulls_last()
     row = tx.run(_SELECT.select_from(_WITH_RUN).where(*conditions).order_by(newest).limit(1)).first()
     return None if row is None else _MAPPING.decode(row)
+
+
+def seen_before(tx: Tx, dag_id: str, logical_date: datetime) -> frozenset[str]:
+    """Tasks of a DAG that have an instance in any run with an earlier logical date."""
+    earlier = (
+        select(_TASK.c.task_id)
+        .select_from(_WITH_RUN)
+        .where(_RUN.c.dag_id == dag_id, _RUN.c.logical_date < logical_date)
+    )
+    return frozenset(tx.run(earlier.distinct()).scalars())
 
 
 def states(tx: Tx, which: TaskFilter) -> dict[str, dict[str, TaskState | None]]:
@@ -182,10 +188,6 @@ def pool_usage(tx: Tx) -> dict[str, PoolUsage]:
 
 def _key(dag_id: str, run_id: str, task_id: str, map_index: int) -> dict[str, Any]:
     return {"key_dag_id": dag_id, "key_run_id": run_id, "key_task_id": task_id, "key_map_index": map_index}
-
-
-def _keyed(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, **{f"key_{name}": row[name] for name in _KEY}}
 
 
 def _refused(error: IntegrityError) -> Exception:

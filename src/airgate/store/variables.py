@@ -21,6 +21,12 @@ def get(tx: Tx, key: str) -> Variable:
     return _VARIABLES.get(tx, key)
 
 
+def keys(tx: Tx, prefix: str | None = None) -> tuple[str, ...]:
+    """The keys that begin with `prefix` (all without one), sorted."""
+    everything = _VARIABLES.names(tx)
+    return tuple(key for key in everything if prefix is None or key.startswith(prefix))
+
+
 def put(tx: Tx, variable: Variable) -> Variable:
     """Create a variable or overwrite it."""
     return _VARIABLES.put(tx, variable)

@@ -1,0 +1,118 @@
+"""From changes in memory to commits, one run at a time.
+
+Whoever changes a run *kicks* it. Its pump then settles it, writes what came of that in one transaction, and acts upon
+it afterwards; what changes meanwhile is part of the next turn. While the database is gone the pump waits: nothing is
+acted upon that is not committed, and nothing that happened is forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import structlog
+
+from airgate.engine.active import Active, Batch, store_batch
+from airgate.model.errors import Unavailable
+from airgate.store.database import Database, Tx
+
+log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RETRY = 0.2
+RETRY_MAX = 5.0
+"""Seconds between attempts to reach a database that is gone; doubled from the first to the second."""
+
+
+class Pump:
+    """Settles, commits and acts.
+
+    Args:
+        settle: decide what follows for a run, and gather it in its `Active`. Called on the event loop, never twice at a
+            time for one run.
+    """
+
+    def __init__(self, database: Database, settle: Callable[[Active], None], *, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._settle = settle
+        self._clock = clock
+        self._background: set[asyncio.Task[None]] = set()
+
+    def kick(self, active: Active) -> None:
+        """Something about a run has changed."""
+        active.dirty = True
+        if not active.pumping and not active.finished:
+            active.pumping = True
+            self.spawn(self._turn(active))
+
+    def flush(self, batch: Batch) -> None:
+        """Write what a run has left behind that is no longer worked on."""
+        self.spawn(self._write(batch))
+
+    async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read from the store, however long it takes to be there."""
+        delay = RETRY
+        while True:
+            try:
+                return await self._database.read(fn, *args, **kwargs)
+            except Unavailable as error:
+                log.warning("The engine waits for the database", reason=error.detail)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_MAX)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something in the background; what goes wrong there is logged."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._done)
+
+    async def drain(self, within: float) -> None:
+        """Wait for what is in the background, at most so many seconds."""
+        if self._background:
+            await asyncio.wait(self._background, timeout=within)
+
+    async def _turn(self, active: Active) -> None:
+        try:
+            while active.dirty and not active.finished:
+                active.dirty = False
+                self._settle(active)
+                await self._write(active.take())
+        finally:
+            active.pumping = False
+
+    async def _write(self, batch: Batch) -> None:
+        try:
+            if batch.writes:
+                await self._commit(batch)
+            for action in batch.after:
+                action()
+        except Exception as error:
+            # Whoever waits must hear of it: a try would wait for its answer for ever.
+            for future in batch.waiters:
+                if not future.done():
+                    future.set_exception(error)
+            raise
+        for future in batch.waiters:
+            if not future.done():
+                future.set_result(None)
+
+    async def _commit(self, batch: Batch) -> None:
+        delay = RETRY
+        while True:
+            try:
+                await self._database.write(store_batch, batch, self._clock())
+            except Unavailable as error:
+                log.warning("The engine waits for the database", reason=error.detail)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_MAX)
+            else:
+                return
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("The engine made a mistake", error=repr(error), exc_info=error)
