@@ -1,12 +1,159 @@
-"""The one page for a browser, and the health of the server."""
+"""The one page for a browser, and the server's health for a load balancer."""
 
 from __future__ import annotations
 
-from starlette.routing import BaseRoute
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Final
+from urllib.parse import quote
 
-from airgate.deployments.ports import Deployment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from airgate.access.permissions import Permission, allowed
+from airgate.deployments.ports import Deployment, Health
 from airgate.http.operations import Services
+from airgate.http.replies import pretty_json
+from airgate.http.stable_v1.admin_views import health_view
+from airgate.model.dag import Dag, ImportFailure
+from airgate.model.errors import Unavailable
+from airgate.model.query import DagFilter, Order, Page, RunFilter
+from airgate.model.run import DagRun
+
+_PAGE: Final = Template(files("airgate.http").joinpath("page.html").read_text(encoding="utf-8"))
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+_SIGN_IN: Final = {"WWW-Authenticate": 'Basic realm="Airgate", charset="UTF-8"'}
+_DAGS: Final = Page(100)
+_LATEST: Final = Page(20)
+_INVITATION: Final = '<p><a href="/?signin">Sign in</a> to see the DAGs and their latest runs.</p>'
 
 
 def routes(deployment: Deployment, services: Services) -> list[BaseRoute]:
-    return []
+    """``/`` and ``/health``, both about one deployment."""
+    pages = _Pages(deployment, services)
+    return [Route("/", pages.page, methods=["GET"]), Route("/health", pages.health, methods=["GET"])]
+
+
+class _Pages:
+    def __init__(self, deployment: Deployment, services: Services) -> None:
+        self._deployment = deployment
+        self._services = services
+
+    async def health(self, _: Request) -> Response:
+        """For a load balancer: 200 while triggers can be accepted, else 503. The body is v1's."""
+        health = await self._services.health(self._deployment)
+        status = 200 if health.store else 503
+        return Response(pretty_json(health_view(health)), status, _HEADERS, media_type="application/json")
+
+    async def page(self, request: Request) -> Response:
+        """What this is and how it is; for those who may know, what there is."""
+        health = await self._services.health(self._deployment)
+        address = str(request.base_url).rstrip("/")
+        try:
+            signed_in = await self._may_look(request)
+            body = await self._inside(address) if signed_in else _outside(address)
+        except Unavailable as error:
+            return self._rendered(health, f"<p>{escape(error.detail)}</p>", 503, {})
+        if not signed_in and "signin" in request.query_params:
+            return self._rendered(health, body, 401, _SIGN_IN)
+        return self._rendered(health, body, 200, {})
+
+    async def _may_look(self, request: Request) -> bool:
+        identity = await self._services.access.authenticate(request.headers.get("authorization"))
+        return identity is not None and allowed(identity, Permission.WEBSITE_READ)
+
+    async def _inside(self, address: str) -> str:
+        dags = (await self._deployment.dags.list(DagFilter(), Order("dag_id"), _DAGS)).items
+        runs = (await self._deployment.runs.list(RunFilter(), Order("seq", descending=True), _LATEST)).items
+        failures = (await self._deployment.dags.import_failures(Order("file"), _LATEST)).items
+        first = next((dag.dag_id for dag in dags), None)
+        return _failures(failures) + _runs(runs) + _dags(dags) + _first_trigger(address, first)
+
+    def _rendered(self, health: Health, body: str, status: int, headers: dict[str, str]) -> Response:
+        word = "healthy" if health.store and health.scheduler else "unhealthy"
+        page = _PAGE.substitute(health_class=word, health_word=word, version=escape(self._services.version), body=body)
+        return HTMLResponse(page, status, _HEADERS | headers)
+
+
+def _outside(address: str) -> str:
+    return _INVITATION + _first_trigger(address, None)
+
+
+def _first_trigger(address: str, dag_id: str | None) -> str:
+    """The curl line that starts a DAG."""
+    line = (
+        f"curl -X POST {address}/api/v1/dags/{quote(dag_id) if dag_id else 'YOUR_DAG'}/dagRuns \\\n"
+        "  -H 'Authorization: Bearer YOUR_TOKEN' \\\n"
+        "  -H 'Content-Type: application/json' \\\n"
+        "  -d '{}'"
+    )
+    return f"<section><h2>Trigger a DAG</h2><pre>{escape(line, quote=False)}</pre></section>"
+
+
+def _failures(failures: Iterable[ImportFailure]) -> str:
+    rows = [
+        (f'<td class="name failed">{escape(failure.file)}</td>', f"<td>{escape(_last_line(failure.stack_trace))}</td>")
+        for failure in failures
+    ]
+    return _section("Files that cannot be imported", ("File", "Why"), rows) if rows else ""
+
+
+def _last_line(stack_trace: str) -> str:
+    return stack_trace.strip().rpartition("\n")[2][:200]
+
+
+def _runs(runs: Iterable[DagRun]) -> str:
+    rows = [
+        (
+            f'<td class="name">{escape(run.dag_id)}<small>{escape(run.run_id)}</small></td>',
+            f'<td class="state {run.state.value}">{run.state.value}</td>',
+            f'<td class="number">{_duration(run)}</td>',
+            f'<td class="number">{_time(run.start_date or run.queued_at)}</td>',
+        )
+        for run in runs
+    ]
+    return _section("Latest runs", ("DAG and run", "State", "Took", "Started (UTC)"), rows)
+
+
+def _dags(dags: Iterable[Dag]) -> str:
+    rows = [
+        (
+            f'<td class="name">{escape(dag.dag_id)}</td>',
+            '<td class="state paused">paused</td>' if dag.is_paused else '<td class="state success">on</td>',
+            f"<td>{escape(dag.spec.schedule.summary or 'none')}</td>",
+            f'<td class="number">{_time(dag.next_run.run_after) if dag.next_run else ""}</td>',
+        )
+        for dag in dags
+    ]
+    return _section("DAGs", ("DAG", "State", "Schedule", "Next run (UTC)"), rows)
+
+
+def _section(title: str, columns: Iterable[str], rows: Sequence[tuple[str, ...]]) -> str:
+    if not rows:
+        return f'<section><h2>{title}</h2><p class="soft">None yet.</p></section>'
+    head = "".join(f"<th>{column}</th>" for column in columns)
+    body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
+    return f'<section><h2>{title}</h2><div class="wide"><table><tr>{head}</tr>{body}</table></div></section>'
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _duration(run: DagRun) -> str:
+    if run.start_date is None or run.end_date is None:
+        return ""
+    return f"{(run.end_date - run.start_date).total_seconds():.2f} s"
