@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-_NON_ASCII = re.compile("[^\x00-\x7f]")
+_ESCAPED = re.compile("[^\x00-\x7e]")
+"""What is written as an escape, besides what JSON itself demands: all but printable ASCII."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +29,8 @@ def pretty_json(value: Any) -> bytes:
         text = msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2)
     except OverflowError:  # an integer beyond 64 bits, which only the standard library prints
         text = json.dumps(value, sort_keys=True, indent=2, default=msgspec.to_builtins).encode()
-    if not text.isascii():
-        text = _NON_ASCII.sub(_escaped, text.decode()).encode("ascii")
+    if b"\x7f" in text or not text.isascii():
+        text = _ESCAPED.sub(_escaped, text.decode()).encode("ascii")
     return text + b"\n"
 
 
