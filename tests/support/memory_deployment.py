@@ -129,7 +129,7 @@ class Dags(_Port):
     async def versions(self, dag_id: str) -> tuple[DagVersion, ...]:
         return (find(self.world.dags, dag_id).version,)
 
-    async def pause(self, dag_ids: Sequence[str], paused: bool) -> None:
+    async def pause(self, dag_ids: Sequence[str], *, paused: bool) -> None:
         for dag_id in dag_ids:
             self.world.dags[dag_id] = replace(find(self.world.dags, dag_id), is_paused=paused)
 
