@@ -34,11 +34,16 @@ class Call:
 
 
 def command(
-    app: typer.Typer, name: str | None = None, options: Sequence[Option] = ()
+    app: typer.Typer,
+    name: str | None = None,
+    options: Sequence[Option] = (),
+    *,
+    negative_numbers: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a command. Its first parameter is named `call` and is a `Call`.
 
-    `options` are more options, whose values are found in `Call.given`.
+    `options` are more options, whose values are found in `Call.given`. With `negative_numbers`, an argument may be
+    one, and is not taken for an option.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -52,7 +57,9 @@ def command(
             finally:
                 api.close()
 
-        app.command(name)(with_options(run, [*options, *SHARED], drop="call"))
+        app.command(name, context_settings={"ignore_unknown_options": negative_numbers})(
+            with_options(run, [*options, *SHARED], drop="call")
+        )
         return function
 
     return register

@@ -27,7 +27,7 @@ def get(call: Call, name: Name) -> None:
     call.out.facts(pool, pool.items())
 
 
-@command(app, "set")
+@command(app, "set", negative_numbers=True)
 def set_(
     call: Call,
     name: Name,

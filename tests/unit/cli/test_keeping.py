@@ -156,6 +156,9 @@ def test_unlimited_pool_can_be_set(ask: Airgate, server: StandIn) -> None:
     server.on("POST", "pools", Answer(POOL))
     assert ask("pools", "set", "small", "-1").code == 0
     assert server.bodies("POST")[0]["slots"] == -1
+    assert ask("pools", "set", "small", "2", "--descripton", "x").code == ExitCode.USAGE
+    assert ask("pools", "set", "small", "-2").code == ExitCode.USAGE
+    assert len(server.asked) == 1
 
 
 def test_default_pool_of_a_file_is_changed_but_for_what_airflow_guards(

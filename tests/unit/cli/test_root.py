@@ -53,7 +53,7 @@ def test_server_starts_without_the_libraries_of_the_other_commands() -> None:
     script = (
         "import sys, airgate.cli.root as root\n"
         "root.load('up')\n"
-        "print([name for name in ('rich.table', 'httpx', 'airflow', 'pydantic') if name in sys.modules])"
+        "print([name for name in ('airgate.cli.output', 'httpx', 'airflow', 'pydantic') if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert ended.stdout.strip() == "[]"
