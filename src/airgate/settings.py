@@ -68,7 +68,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1
     warm_files: Annotated[
         Positive, Meta(description="DAG files kept imported; beyond that, the least recently used ones go.")
-    ] = 32
+    ] = 10
     import_timeout: Annotated[
         Seconds, Meta(description="Seconds after which the import of a DAG file is given up.")
     ] = 30.0

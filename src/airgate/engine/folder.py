@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 DEBOUNCE_MS = 100
 """How long a burst of changes (a checkout, an editor's save) is gathered before the folder is read."""
+STEP_MS = 100
+"""How often the watcher looks whether something was heard. It costs a wake-up each time."""
 RETRY_SECONDS = 2.0
 RESCAN_SECONDS = 30.0
 """The folder is read again this often even if nothing was heard: some file systems do not tell."""
@@ -93,7 +95,7 @@ class DagFolder:
             self._root,
             watch_filter=DefaultFilter(),
             debounce=DEBOUNCE_MS,
-            step=20,
+            step=STEP_MS,
             rust_timeout=int(RESCAN_SECONDS * 1000),
             yield_on_timeout=True,
             stop_event=self._stop,

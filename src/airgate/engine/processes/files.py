@@ -98,6 +98,12 @@ class FileProcess:
         self._idle.append(slot)
         self._on_slot(self.version.key)
 
+    def child_reaped(self, message: protocol.ChildGone) -> None:
+        """The nursery tells how a child ended that it had adopted."""
+        child = self._children.get(message.pid)
+        if child is not None:
+            child.exited(message.status)
+
     def child_gone(self, slot: ChildSlot) -> None:
         """A child's process is gone."""
         self._children.pop(slot.pid, None)

@@ -244,6 +244,7 @@ class ProcessTree:
             log.warning("A process was refused", role=hello.role, pid=hello.pid, protocol=hello.protocol)
             connection.close()
         elif hello.role == "nursery":
+            connection.on_frame = self._nursery_frame
             connection.on_closed = self._nursery_lost
             self._nursery_connection = connection
             self._nursery_up.set()
@@ -279,6 +280,13 @@ class ProcessTree:
                 await self._nursery_up.wait()
         except TimeoutError:
             raise Unavailable(self.failure or "The DAG interpreter did not start within a minute.") from None
+
+    def _nursery_frame(self, connection: FrameConnection, frame_id: int, body: dict[str, Any]) -> None:
+        # The nursery reaps DAG-file processes, whose end their own connection tells, and tries it has adopted.
+        message = msgspec.convert(body, protocol.ToEngine)
+        if isinstance(message, protocol.ChildGone):
+            for process in self._files.values():
+                process.child_reaped(message)
 
     def _nursery_lost(self, connection: FrameConnection) -> None:
         self._nursery_up.clear()
