@@ -33,7 +33,7 @@ _STOPPING: Final = 90.0
 
 
 def demo(
-    given: dict[str, Any],  # noqa: ARG001 -- where shared options would be
+    given: dict[str, Any],
     port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="Port to listen on.")] = 8080,
     dags: Annotated[Path | None, typer.Option("--dags", "-d", help="DAG folder; by default the examples.")] = None,
     dag_id: Annotated[str, typer.Option("--dag", help="The DAG to trigger.")] = DAG,

@@ -31,11 +31,11 @@ COMMANDS: Final = {
 class LazyGroup(TyperGroup):
     """A group whose commands are known by name and summary until one of them is to run."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- the signature is typer's
+    def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 -- the signature is typer's
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A stand-in, good for lists of commands."""
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
 

@@ -16,6 +16,7 @@ from airgate.cli import banner, local
 from airgate.cli.exits import ExitCode, Problem
 from airgate.cli.ports import check_port
 from airgate.cli.register import Option, option, with_options
+from airgate.model.errors import AirgateError
 from airgate.settings import Settings
 
 app = typer.Typer(add_completion=False)
@@ -57,10 +58,20 @@ def up(
     warn(os.environ)
     check_folder(chosen)
     check_port(chosen.host, chosen.port)
-    raise typer.Exit(server.serve(chosen, announce=lambda url, created: announce(chosen, url, created)))
+    raise typer.Exit(serve(chosen))
 
 
 app.command("up")(with_options(up, OPTIONS, drop="given"))
+
+
+def serve(chosen: Settings) -> int:
+    """Serve until told to stop. Raises Problem where the server cannot start."""
+    try:
+        return server.serve(chosen, announce=lambda url, created: announce(chosen, url, created))
+    except settings.SettingsError as error:
+        raise Problem(str(error), ExitCode.USAGE) from error
+    except AirgateError as error:
+        raise Problem(error.detail, ExitCode.UNAVAILABLE) from error
 
 
 def load(options: dict[str, str], config: Path | None) -> Settings:
