@@ -120,7 +120,7 @@ class PrintedLines(io.RawIOBase):
         for line in lines:
             text = line.rstrip(b"\r")
             out += head
-            out += _encode(_masked(text))
+            out += _encode(masked(text))
             out += b","
             out += self._tail
         write_all(self._sink.fileno(), out)
@@ -192,7 +192,13 @@ def _text(lines: PrintedLines) -> io.TextIOWrapper:
     return io.TextIOWrapper(buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
-def _masked(line: bytes) -> str:
+def keep_secret(secret: Any, name: str | None) -> None:
+    """Mask this in everything that is logged from now on."""
+    _secrets_masker().add_mask(secret, name)
+
+
+def masked(line: bytes) -> str:
+    """The line as text, without secrets known to Airflow and without tokens."""
     if b"eyJ" in line:
         line = _JWT.sub(b"eyJ***", line)
     text = line.decode("utf-8", errors="replace")

@@ -24,7 +24,7 @@ from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import RescheduleTask, StartupDetails, TaskState
 from structlog.contextvars import bind_contextvars
 
-from airgate.sdk import callbacks, logs, protocol, warmup
+from airgate.sdk import callbacks, logs, protocol, relay, warmup
 from airgate.sdk.comms import TryComms, use_comms
 from airgate.sdk.family import leave, name_process
 from airgate.sdk.watchdog import Watchdog
@@ -124,7 +124,7 @@ class Child:
         params = self._params(start) if start.reuse else []
         try:
             if start.callback is None:
-                code = run_task(start.startup, self._dags, self._bundle, log)
+                code = run_task(start.startup, self._dags, self._bundle, log, self._streams.sink)
             else:
                 callbacks.run(start.callback, start.startup, start.reason, self._dags, log)
         except SystemExit as stop:
@@ -170,7 +170,7 @@ class Child:
         name_process("idle")
 
 
-def run_task(startup: dict[str, Any], dags: dict[str, Any], bundle: Any, log: Any) -> int:
+def run_task(startup: dict[str, Any], dags: dict[str, Any], bundle: Any, log: Any, sink: logs.Sink) -> int:
     """Run a try from start to end, callbacks included; gives the exit code Airflow's task process would have."""
     log.info("::group::Pre Execute")
     details = StartupDetails.model_validate(startup)
@@ -185,7 +185,8 @@ def run_task(startup: dict[str, Any], dags: dict[str, Any], bundle: Any, log: An
             return 0
         if instance is None:
             return 0
-        return execute(instance, log)
+        with relay.offered(instance.task, task_runner.SUPERVISOR_COMMS, sink):
+            return execute(instance, log)
 
 
 def execute(instance: Any, log: Any) -> int:

@@ -21,7 +21,7 @@ import structlog
 from airflow.exceptions import AirflowFailException, AirflowSkipException
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.providers.standard.operators.python import BranchPythonOperator, PythonOperator
+from airflow.providers.standard.operators.python import BranchPythonOperator, ExternalPythonOperator, PythonOperator
 from airflow.sdk import DAG, Connection, Param, Variable, dag, get_current_context, task
 
 LOADED_IN = os.getpid()
@@ -82,6 +82,14 @@ with DAG("classic", schedule=None, params={"x": Param(3, type="integer")}):
     PythonOperator(task_id="elsewhere", python_callable=lambda: None, run_as_user="somebody_else")
     BashOperator(task_id="bash", bash_command="echo run {{ run_id }} at {{ ds }} with {{ params.x }}")
     BashOperator(task_id="template_file", bash_command="said.sh")
+    def inner(greeting):
+        import logging
+        from airflow.sdk import Connection, Variable
+        logging.getLogger("inner").warning("knows %s", Connection.get("db").password)
+        print("printed inside")
+        return [greeting, Variable.get("greeting")]
+
+    ExternalPythonOperator(task_id="external", python=sys.executable, python_callable=inner, op_args=["{{ ds }}"])
     branch = BranchPythonOperator(task_id="branch", python_callable=lambda: "left")
     branch >> [EmptyOperator(task_id="left"), EmptyOperator(task_id="right")]
 
@@ -225,6 +233,15 @@ def test_variables_and_connections_come_from_the_engine_and_secrets_are_masked(f
     assert outcome.message("SetXCom")["value"] == "hello there"
     assert outcome.events("task.stdout") == ["the password is ***"]
     assert outcome.events("my.logger") == ["again ***"]
+    assert "hunter2secret" not in outcome.log
+
+
+def test_a_python_that_a_task_starts_reaches_the_engine_and_the_log(file: FileConnection) -> None:
+    outcome = file.run("classic", "external")
+
+    assert outcome.message("SetXCom")["value"] == ["2026-01-02", "hello there"], outcome.log
+    assert outcome.events("inner") == ["knows ***"]
+    assert any(line["event"] == "printed inside" for line in outcome.lines)
     assert "hunter2secret" not in outcome.log
 
 
