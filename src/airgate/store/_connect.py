@@ -141,13 +141,13 @@ class Sqlite:
     def begin_read(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
-    def transaction_id(self, connection: Connection) -> str | None:  # noqa: ARG002 - a commit here is its own answer
+    def transaction_id(self, connection: Connection) -> str | None:
         return None
 
     def intact(self, connection: Connection) -> bool:
         return bool(_driver(connection).in_transaction)
 
-    def outcome(self, connection: Connection, transaction_id: str) -> bool | None:  # noqa: ARG002 - see above
+    def outcome(self, connection: Connection, transaction_id: str) -> bool | None:
         return False
 
 

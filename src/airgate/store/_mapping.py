@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Column, Row, Table
+from sqlalchemy import Column, ColumnElement, Row, Table, Update, bindparam
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -37,6 +37,25 @@ class Mapping(Generic[S]):
     def encode_all(self, values: Iterable[S]) -> list[dict[str, Any]]:
         """The rows of several structs."""
         return [self.encode(value) for value in values]
+
+    def changes(self, values: Iterable[S], keys: Sequence[str], fixed: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """The parameters of `update`, one set per struct."""
+        rows = self.encode_all(values)
+        for row in rows:
+            for key in keys:
+                row[f"key_{key}"] = row.pop(key)
+            for name in fixed:
+                del row[name]
+        return rows
+
+    def update(self, keys: Sequence[str], fixed: Sequence[str] = ()) -> Update:
+        """Overwrite the row found by `keys`, all but its `fixed` columns. Takes what `changes` gives."""
+        changed: dict[str, Any] = {name: bindparam(name) for name in self.stored if name not in {*keys, *fixed}}
+        return self.table.update().where(*self.by(keys)).values(changed)
+
+    def by(self, keys: Sequence[str]) -> list[ColumnElement[bool]]:
+        """The row with these values, given as parameters named ``key_...``."""
+        return [self.table.c[key] == bindparam(f"key_{key}") for key in keys]
 
     def decode(self, row: Row[Any] | Sequence[Any]) -> S:
         """The struct of a row that was selected by `columns`."""

@@ -42,7 +42,7 @@ class Moment(TypeDecorator[datetime]):
     def bind_processor(self, dialect: Dialect) -> Any:
         return _require_aware if dialect.name == "postgresql" else _to_microseconds
 
-    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
         return _to_utc if dialect.name == "postgresql" else _from_microseconds
 
 
@@ -82,7 +82,7 @@ class Id(TypeDecorator[UUID]):
     def bind_processor(self, dialect: Dialect) -> Any:
         return None if dialect.name == "postgresql" else _to_bytes
 
-    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
         return None if dialect.name == "postgresql" else _from_bytes
 
 
@@ -107,10 +107,10 @@ class Word(TypeDecorator[E], Generic[E]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(TEXT.dialect_impl(dialect) if dialect.name == "postgresql" else Text())
 
-    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+    def bind_processor(self, dialect: Dialect) -> Any:
         return _to_word
 
-    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
         members = {member.value: member for member in self.enum}
         members[None] = None  # type: ignore[assignment]
         return members.__getitem__
@@ -126,10 +126,10 @@ class Json(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's hook
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else to_json(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else from_json(value)
 
 
@@ -139,10 +139,10 @@ class JsonValue(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's hook
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         return to_json(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return from_json(value)
 
 

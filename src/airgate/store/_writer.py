@@ -89,7 +89,7 @@ class Batch:
         self._items.append(item)
         self._futures.append(future)
 
-    def run(self, session: Session, tx: Tx, *, alone: bool) -> None:  # noqa: ARG002 - see `Job`
+    def run(self, session: Session, tx: Tx, *, alone: bool) -> None:
         try:
             self._results = session.guarded(lambda: self._together(tx, self._items))
         except Lost:

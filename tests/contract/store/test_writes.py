@@ -104,7 +104,9 @@ async def test_future_is_not_done_before_the_commit_has_happened(database: Datab
     assert states == [False, False]
 
 
-async def test_writes_that_gathered_during_a_commit_are_committed_together(database: Database, commits: Commits) -> None:
+async def test_writes_that_gathered_during_a_commit_are_committed_together(
+    database: Database, commits: Commits
+) -> None:
     gate, first = await _held(database)
     gathered = [database.write(_append, f"n{i}") for i in range(200)]
     gate.open()
