@@ -55,7 +55,9 @@ class Named(Generic[S]):
 
     def create(self, tx: Tx, value: S) -> S:
         """Create. Raises Conflict."""
-        if tx.run(tx.insert(self._table).values(self._encode(tx, value)).on_conflict_do_nothing()).rowcount == 0:
+        # What was inserted is asked for, since not every driver counts it.
+        new = tx.insert(self._table).values(self._encode(tx, value)).on_conflict_do_nothing()
+        if tx.run(new.returning(self._column)).first() is None:
             raise self._taken(value)
         return value
 

@@ -23,7 +23,7 @@ _TOKENS = Mapping(ApiToken, _TOKEN)
 def create(tx: Tx, identity: Identity, password_hash: str | None) -> Identity:
     """Keep a new identity. Raises Conflict (code ``identity_exists``) if its name is taken."""
     row = {**_IDENTITIES.encode(identity), "password_hash": password_hash}
-    if tx.run(tx.insert(_IDENTITY).values(row).on_conflict_do_nothing()).rowcount == 0:
+    if tx.run(tx.insert(_IDENTITY).values(row).on_conflict_do_nothing().returning(_IDENTITY.c.id)).first() is None:
         raise Conflict(f"There is an identity '{identity.name}' already", code="identity_exists")
     return identity
 

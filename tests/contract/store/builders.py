@@ -34,11 +34,12 @@ def make_run(run_id: str = "r1", **more: Any) -> DagRun:
 
 
 def make_task(task_id: str = "t1", run_id: str = "r1", **more: Any) -> TaskInstance:
-    return TaskInstance(**({"id": uuid7(), "dag_id": "d", "run_id": run_id, "task_id": task_id} | more))
+    values: dict[str, Any] = {"id": uuid7(), "dag_id": "d", "run_id": run_id, "task_id": task_id}
+    return TaskInstance(**(values | more))
 
 
 def make_xcom(key: str = "return_value", value: Any = 1, **more: Any) -> XCom:
-    values = {"dag_id": "d", "run_id": "r1", "task_id": "t1", "map_index": -1, "timestamp": START}
+    values: dict[str, Any] = {"dag_id": "d", "run_id": "r1", "task_id": "t1", "map_index": -1, "timestamp": START}
     return XCom(key=key, value=value, **(values | more))
 
 

@@ -135,7 +135,7 @@ async def test_save_of_nothing_does_nothing(database: Database) -> None:
 
 
 async def test_counters_stay_true_when_runs_are_made_saved_and_deleted(database: Database) -> None:
-    one, two, three = await _insert(database, *(make_run(f"r{i}") for i in range(3)))
+    one, two, _ = await _insert(database, *(make_run(f"r{i}") for i in range(3)))
     await _insert(database, make_run("other", dag_id="e"))
 
     await database.write(

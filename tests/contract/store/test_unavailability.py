@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Connection, Engine, event
 
 from airgate.model.errors import InvalidInput, NotFound, Unavailable
 from airgate.store import meta, pools
@@ -92,6 +93,23 @@ def _disk_ends_at(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+def _healthy(database: Database) -> bool:
+    return database.healthy
+
+
+def _size(file: str) -> int:
+    return Path(file).stat().st_size
+
+
+def _mode(file: Path) -> int:
+    return file.stat().st_mode & 0o777
+
+
+def _move(file: Path, to: Path, *, replace: bool = True) -> None:
+    assert replace or not to.exists()
+    file.rename(to)
+
+
 # ------------------------------------------------------------------------------------------------------------ SQLite
 
 
@@ -103,13 +121,13 @@ async def test_sqlite_refuses_writes_and_goes_on_reading_when_another_process_ho
     with _locked(file):
         with pytest.raises(Unavailable, match="another process holds the lock"):
             await sqlite.write(meta.put, "n", "refused")
-        assert not sqlite.healthy
+        assert not _healthy(sqlite)
         assert await sqlite.read(meta.get, "n") == "before"
 
     assert await sqlite.read(meta.get, "n") == "before"
     await sqlite.write(meta.put, "n", "after")
     assert await sqlite.read(meta.get, "n") == "after"
-    assert sqlite.healthy
+    assert _healthy(sqlite)
 
 
 async def test_sqlite_waits_for_a_lock_that_is_given_back_in_time(file: Path, store_secret: bytes) -> None:
@@ -142,16 +160,16 @@ async def test_sqlite_refuses_what_does_not_fit_when_the_disk_is_full(sqlite: Da
 
     assert await sqlite.read(meta.get, "small") is None
     await sqlite.write(meta.put, "big", "x" * 1_000_000)
-    assert len(await sqlite.read(meta.get, "big") or "") == 1_000_000
+    assert await sqlite.read(meta.get, "big") == "x" * 1_000_000
 
 
 async def test_sqlite_writes_again_when_the_disk_has_room_again(sqlite: Database, file: Path) -> None:
     await sqlite.write(meta.put, "n", "before")
-    with _disk_ends_at(Path(f"{file}-wal").stat().st_size + 100_000):
+    with _disk_ends_at(_size(f"{file}-wal") + 100_000):
         for number in range(3):
             with pytest.raises(Unavailable, match="disk"):
                 await sqlite.write(meta.put, f"big{number}", "x" * 1_000_000)
-        assert not sqlite.healthy
+        assert not _healthy(sqlite)
         assert await sqlite.read(meta.get, "n") == "before"
 
     await sqlite.write(meta.put, "n", "after")
@@ -164,13 +182,13 @@ async def test_sqlite_refuses_writes_when_its_file_is_gone_and_goes_on_when_it_i
     sqlite: Database, file: Path, tmp_path: Path
 ) -> None:
     await sqlite.write(meta.put, "n", "before")
-    file.rename(tmp_path / "elsewhere")
+    _move(file, tmp_path / "elsewhere")
 
     with pytest.raises(Unavailable, match="was removed or replaced"):
         await sqlite.write(meta.put, "n", "refused")
-    assert not file.exists(), "no empty database may take its place"
 
-    (tmp_path / "elsewhere").rename(file)
+    # No empty database may have taken its place.
+    _move(tmp_path / "elsewhere", file, replace=False)
     assert await sqlite.read(meta.get, "n") == "before"
     await sqlite.write(meta.put, "n", "after")
     assert await sqlite.read(meta.get, "n") == "after"
@@ -187,7 +205,7 @@ async def test_sqlite_cannot_be_opened_when_the_file_is_no_database(tmp_path: Pa
 
 
 async def test_sqlite_file_is_its_owners_alone(sqlite: Database, file: Path) -> None:
-    assert file.stat().st_mode & 0o777 == 0o600
+    assert _mode(file) == 0o600
 
 
 async def test_sqlite_commits_are_synced_to_the_disk(sqlite: Database) -> None:
@@ -203,20 +221,23 @@ async def test_sqlite_commits_are_synced_to_the_disk(sqlite: Database) -> None:
     }
 
 
-async def test_health_comes_back_by_itself_when_the_lock_is_given_back(sqlite: Database, file: Path) -> None:
-    with _locked(file), pytest.raises(Unavailable):
-        await sqlite.write(meta.put, "n", "refused")
+async def test_health_comes_back_by_itself_when_the_lock_is_given_back(file: Path, store_secret: bytes) -> None:
+    database = await Database.open(f"sqlite:///{file}", secret=store_secret, lock_timeout=0.1)
+    committed = threading.Event()
 
-    # The probe's own commit is the event: its mark appears without anybody's write.
-    with sqlite3.connect(file) as other:
-        mark = other.execute("SELECT value FROM meta WHERE key = 'probe'")
-        while mark.fetchone() is None:
-            await asyncio.to_thread(threading.Event().wait, 0.02)
-            mark = other.execute("SELECT value FROM meta WHERE key = 'probe'")
-    other.close()
-    async with asyncio.timeout(10):
-        while not sqlite.healthy:
-            await asyncio.sleep(0)
+    def note(_: Connection) -> None:
+        committed.set()
+
+    event.listen(Engine, "commit", note)
+    try:
+        with _locked(file), pytest.raises(Unavailable):
+            await database.write(meta.put, "n", "refused")
+        assert await asyncio.to_thread(committed.wait, 30)  # nobody writes but the database itself
+    finally:
+        event.remove(Engine, "commit", note)
+    await database.close()
+
+    assert _healthy(database)
 
 
 async def test_gathered_writes_are_all_refused_when_the_lock_is_held(sqlite: Database, file: Path) -> None:
@@ -244,13 +265,13 @@ async def test_postgres_writes_again_when_the_server_is_back(
         await database.write(meta.put, "n", "refused")
     with pytest.raises(Unavailable, match="database"):
         await database.read(meta.get, "n")
-    assert not database.healthy
+    assert not _healthy(database)
 
     own_postgres.start()
     assert await database.read(meta.get, "n") == "before"
     await database.write(meta.put, "n", "after")
     assert await database.read(meta.get, "n") == "after"
-    assert database.healthy
+    assert _healthy(database)
     await database.close()
 
 
@@ -283,7 +304,7 @@ async def test_postgres_write_is_refused_and_its_neighbours_commit_when_another_
 
     with psycopg.connect(url) as other:
         other.execute("UPDATE pool SET slots = 1")
-        futures = [
+        futures: list[asyncio.Future[Any]] = [
             database.write(lambda _: entered.wait(30)),
             database.write(meta.put, "before", "1"),
             database.write(pools.put, await database.read(pools.get, "default_pool")),
@@ -332,7 +353,7 @@ async def test_postgres_refuses_a_text_it_cannot_hold_as_wrong_input(
     with pytest.raises(InvalidInput):
         await database.write(meta.put, "n\0", "1")
 
-    assert database.healthy
+    assert _healthy(database)
     await database.close()
 
 
@@ -375,7 +396,7 @@ async def test_future_waits_for_the_truth_when_the_server_cannot_be_asked(
     with pytest.raises(Unavailable):
         await behind_door.write(pools.get, "nobody")
     assert not unsettled.done()
-    assert not behind_door.healthy
+    assert not _healthy(behind_door)
 
     door.open = True
     (outcome,) = await asyncio.gather(unsettled, return_exceptions=True)
