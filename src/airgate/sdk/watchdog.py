@@ -6,6 +6,9 @@ import os
 import select
 import signal
 import threading
+from contextlib import suppress
+
+import psutil  # type: ignore[import-untyped]
 
 GRACE = 5.0
 """Seconds between SIGTERM, on which Airflow calls the operator's ``on_kill``, and SIGKILL."""
@@ -32,5 +35,13 @@ class Watchdog:
             os._exit(0)
         os.kill(os.getpid(), signal.SIGTERM)
         threading.Event().wait(GRACE)
-        # The child made itself leader of its group, so this reaches what the task has started, too.
-        os.killpg(os.getpgid(0), signal.SIGKILL)
+        _kill_all()
+
+
+def _kill_all() -> None:
+    """Kill this process, what it has started (Bash tasks lead a session of their own), and its group."""
+    with suppress(psutil.Error):
+        for descendant in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                descendant.kill()
+    os.killpg(os.getpgid(0), signal.SIGKILL)

@@ -24,6 +24,8 @@ from airgate.model.dag import DagSpec
 from airgate.sdk import protocol
 
 BOOT = Path(protocol.__file__).with_name("boot.py")
+DAG_PYTHON = os.environ.get("DAG_PYTHON_OF_TESTS", sys.executable)
+"""The interpreter that runs DAG code in these tests."""
 LIMIT = 60.0
 """Seconds after which a test gives up waiting for anything."""
 
@@ -259,7 +261,7 @@ def startup_details(dag_id: str, task_id: str, **details: Any) -> Body:
 class FakeEngine:
     """Listens, starts the nursery, and hands out connections by role."""
 
-    def __init__(self, folder: Path, python: str = sys.executable) -> None:
+    def __init__(self, folder: Path, python: str = DAG_PYTHON) -> None:
         self.folder = folder
         self.dags = folder / "dags"
         self.dags.mkdir(exist_ok=True)
@@ -268,7 +270,7 @@ class FakeEngine:
         self.token = secrets.token_hex(8)
         self.worlds: dict[str, World] = {}
         self.silent: set[str] = set()
-        self._python = python
+        self.python = python
         self._arrived: queue.Queue[Connection] = queue.Queue()
         self._waiting: list[Connection] = []
         self._all: list[Connection] = []
@@ -295,7 +297,7 @@ class FakeEngine:
         }
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                [self._python, str(BOOT)], env=environment, pass_fds=[lock], stdin=subprocess.DEVNULL,
+                [self.python, str(BOOT)], env=environment, pass_fds=[lock], stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         os.close(lock)

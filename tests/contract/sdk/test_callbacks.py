@@ -27,7 +27,7 @@ def fail(context):
 
 
 with DAG("both", schedule=None, on_success_callback=tell, on_failure_callback=[fail, ask]):
-    PythonOperator(task_id="a", python_callable=print, on_failure_callback=[fail, tell], on_retry_callback=ask)
+    PythonOperator(task_id="a", python_callable=lambda: None, on_failure_callback=[fail, tell], on_retry_callback=ask)
 with DAG("neither", schedule=None):
     PythonOperator(task_id="a", python_callable=print)
 """

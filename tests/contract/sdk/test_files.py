@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from itertools import count
 
 import pytest
@@ -85,7 +84,7 @@ def test_the_module_path_is_the_interpreter_s_own_and_the_folders_of_dags(engine
     seen = engine.folder / "path.json"
     parsed(engine, f"import json, sys\njson.dump(sys.path, open({str(seen)!r}, 'w'))")
     code = "import json, sys; print(json.dumps(sys.path))"
-    plain = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd="/")
+    plain = subprocess.run([engine.python, "-c", code], capture_output=True, check=True, cwd="/")
 
     home = engine.folder / "airflow"
     added = set(json.loads(seen.read_text())) - set(json.loads(plain.stdout))

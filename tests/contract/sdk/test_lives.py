@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,8 @@ def stubborn():
 with DAG("lives", schedule=None):
     Kind(task_id="kind")
     PythonOperator(task_id="stubborn", python_callable=stubborn)
+    PythonOperator(task_id="detached", python_callable=lambda: subprocess.run(
+        ["bash", "-c", "echo $$ > $PIDS; exec sleep 1000"], start_new_session=True))
     BashOperator(task_id="bash", bash_command="echo $$ > $PIDS; exec sleep 1000")
     PythonOperator(task_id="quick", python_callable=lambda: None)
     PythonOperator(task_id="prints", python_callable=lambda: [print("x" * 99) for _ in range(100_000)] and None)
@@ -75,6 +78,15 @@ def ended(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def open_files(pid: int) -> set[Path]:
+    """The files this process has open."""
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.add(descriptor.readlink())
+    return found
 
 
 def until_ended(pid: int) -> None:
@@ -182,6 +194,19 @@ def test_a_running_try_outlives_the_shutdown_of_its_file(file: FileConnection) -
     until_ended(child.pid)
 
 
+def test_what_a_task_started_in_a_session_of_its_own_is_killed_too_when_the_engine_dies(
+    file: FileConnection, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pids")
+    child = file.child()
+    child.send(file.start_try("lives", "detached", env={"PIDS": str(tmp_path / "pids")}))
+    detached = int((tmp_path / "pids").read_text())
+    child.hang_up()
+
+    assert file.gone(child.pid) == -signal.SIGKILL
+    until_ended(detached)
+
+
 # --- idle children, files and nursery ----------------------------------------------------------------------------
 
 
@@ -229,10 +254,8 @@ def test_the_lock_of_the_tree_is_not_passed_to_what_tasks_start(own_engine: Fake
     child.send(file.start_try("lives", "bash", env={"PIDS": str(tmp_path / "pids")}))
     bash = int((tmp_path / "pids").read_text())
 
-    opened = {os.readlink(f"/proc/{bash}/fd/{fd}") for fd in os.listdir(f"/proc/{bash}/fd")}  # noqa: PTH115, PTH208
-    held = {os.readlink(f"/proc/{child.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{child.pid}/fd")}  # noqa: PTH115, PTH208
-    assert str(own_engine.lock_path) not in opened
-    assert str(own_engine.lock_path) in held
+    assert own_engine.lock_path not in open_files(bash)
+    assert own_engine.lock_path in open_files(child.pid)
 
 
 def test_the_nursery_leaves_when_told_to(own_engine: FakeEngine) -> None:
@@ -243,11 +266,11 @@ def test_the_nursery_leaves_when_told_to(own_engine: FakeEngine) -> None:
 
 def test_children_leave_no_descriptors_behind_in_their_file_process(file: FileConnection) -> None:
     file.run("lives", "quick")
-    before = len(os.listdir(f"/proc/{file.connection.pid}/fd"))  # noqa: PTH208
+    before = open_files(file.connection.pid)
     for _ in range(5):
         file.run("lives", "quick")
 
-    assert len(os.listdir(f"/proc/{file.connection.pid}/fd")) == before  # noqa: PTH208
+    assert open_files(file.connection.pid) == before
 
 
 # --- output ------------------------------------------------------------------------------------------------------
