@@ -201,7 +201,7 @@ class Airflow:
 
     def tree(self) -> list[psutil.Process]:
         """The four processes, PostgreSQL, and everything below them."""
-        services = [*self.services, *([self.postgres.service] if self.postgres else [])]
+        services = [*self.services, *([self.postgres.service] if self.postgres and self.postgres.service else [])]
         return [process for service in services for process in service.tree()]
 
     def stop(self) -> None:

@@ -37,6 +37,8 @@ class Airgate:
     arguments: Sequence[str] = ()
     database: str | None = None
     data: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="airgate-")))
+    log: Path | None = None
+    """Where its output goes; by default into the data folder."""
     port: int = field(default_factory=free_port)
     service: Service | None = None
 
@@ -78,7 +80,7 @@ class Airgate:
             "AIRGATE_ADMIN_PASSWORD": PASSWORD,
             **self.extra,
         }
-        self.service = Service.start("airgate", command, env=env, log=self.data / "server.log")
+        self.service = Service.start("airgate", command, env=env, log=self.log or self.data / "server.log")
 
     def wait_until_serving(self, *, within: float) -> None:
         """Wait for the first answer."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks.processes import Service, clean_environment, free_port, user_group, wait_for
+from benchmarks.processes import Service, clean_environment, free_port, kill_all, user_group, wait_for
 
 _UNPRIVILEGED = ("postgres", "nobody")
 
@@ -23,9 +23,9 @@ class Postgres:
 
     port: int
     folder: Path
-    service: Service
     bin: Path
     user: str | None
+    service: Service | None = None
 
     @classmethod
     def start(cls) -> Postgres:
@@ -37,12 +37,24 @@ class Postgres:
             shutil.chown(folder, user, user_group(user))
         data = folder / "data"
         _run([str(binaries / "initdb"), "-D", str(data), "-U", "bench", "-A", "trust", "-E", "UTF8"], user)
-        port = free_port()
-        command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
-        service = Service.start("postgres", command, env=clean_environment(), log=folder / "log", user=user)
-        server = cls(port, folder, service, binaries, user)
-        wait_for(server._ready, within=30, every=0.1, what="PostgreSQL answers")
+        server = cls(free_port(), folder, binaries, user)
+        server.start_again()
         return server
+
+    def start_again(self) -> None:
+        """Start the server on its cluster; returns once it answers."""
+        command = [str(self.bin / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
+        command += ["-h", "127.0.0.1", "-k", str(self.folder)]
+        self.service = Service.start(
+            "postgres", command, env=clean_environment(), log=self.folder / "log", user=self.user
+        )
+        wait_for(self._ready, within=30, every=0.1, what="PostgreSQL answers")
+
+    def crash(self) -> None:
+        """Kill the server and all its processes, now."""
+        assert self.service is not None
+        kill_all(self.service.tree())
+        self.service.process.wait(10)
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +74,8 @@ class Postgres:
 
     def stop(self) -> None:
         """End the server and remove its folder."""
-        self.service.stop()
+        if self.service is not None:
+            self.service.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
