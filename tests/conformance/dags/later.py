@@ -67,10 +67,10 @@ def third_time(**context):
 
 with DAG("sensor_reschedule", schedule=None):
     PythonSensor(
-        task_id="third", python_callable=third_time, mode="reschedule", poke_interval=1, timeout=60
+        task_id="third", python_callable=third_time, mode="reschedule", poke_interval=6, timeout=120
     ) >> EmptyOperator(task_id="after")
     PythonSensor(
-        task_id="never", python_callable=lambda: False, mode="reschedule", poke_interval=1, timeout=3, soft_fail=True
+        task_id="never", python_callable=lambda: False, mode="reschedule", poke_interval=6, timeout=10, soft_fail=True
     )
 
 with DAG("deferred", schedule=None):

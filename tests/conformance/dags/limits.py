@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, task
 from witness import interval, most_at_once
@@ -81,7 +82,7 @@ with DAG("limit_measured", schedule=None):
 with DAG("limit_too_many_slots", schedule=None, dagrun_timeout=timedelta(seconds=10)):
     # Needs more slots than its pool will ever have, beside one that fits.
     EmptyOperator(task_id="fits")
-    EmptyOperator(task_id="never_fits", pool="three_slots", pool_slots=5, pre_execute=lambda context: None)
+    BashOperator(task_id="never_fits", bash_command="true", pool="three_slots", pool_slots=5)
 
 with DAG("limit_priority", schedule=None):
     # One slot: what has the higher weight goes first once both wait.

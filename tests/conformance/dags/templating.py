@@ -31,7 +31,7 @@ class Render(BaseOperator):
 WITHOUT_DATE = {
     "run_id": "{{ run_id }}",
     "dag": "{{ dag.dag_id }} {{ task.task_id }} {{ ti.task_id }} {{ ti.try_number }} {{ task_instance.run_id }}",
-    "run": "{{ dag_run.run_id }} {{ dag_run.run_type }} {{ dag_run.conf }}",
+    "run": "{{ dag_run.run_id }} {{ dag_run.run_type }} {{ dag_run.conf | dictsort }}",
     "conf": "{{ dag_run.conf['answer'] }} {{ dag_run.conf.get('missing', 'none') }}",
     "params": "{{ params.who }} {{ params['count'] }} {{ params.nested.deep }}",
     "macros": "{{ macros.ds_add('2024-02-28', 2) }} {{ macros.datetime(2024, 1, 1).year }} "
@@ -67,9 +67,13 @@ with DAG("template_without_date", schedule=None, params=PARAMS):
     Render(task_id="day_fails", text="{{ ds }}")
 
 with DAG("starts_without_date", schedule=None):
-    # The older API gives every run a date; a run started by an operator has none.
+    # The older API gives every run a date; an operator can start one that has none.
     TriggerDagRunOperator(
-        task_id="start", trigger_dag_id="template_without_date", trigger_run_id="r1", conf={"answer": 42}
+        task_id="start",
+        trigger_dag_id="template_without_date",
+        trigger_run_id="r1",
+        logical_date=None,
+        conf={"answer": 42},
     )
 
 with DAG("template_with_date", schedule=None, params=PARAMS):
