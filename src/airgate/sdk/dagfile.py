@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from airgate.sdk import logs, protocol, timetables, tryrun, warmup
-from airgate.sdk.airflow_setup import forbid_database, initialise_stats
+from airgate.sdk.airflow_setup import forbid_database, initialise_stats, share_type_adapters
 from airgate.sdk.comms import FileComms, use_comms
 from airgate.sdk.family import Parent, leave, name_process
 from airgate.sdk.loading import load
@@ -32,6 +32,7 @@ def prepare() -> None:
     _Prepared.streams.capture("dag_processor")
     forbid_database()
     initialise_stats()
+    share_type_adapters()
     warmup.make_ready(_Prepared.streams)
 
 

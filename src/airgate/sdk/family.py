@@ -45,8 +45,7 @@ class Parent:
 
     def serve(self) -> NoReturn:
         """Handle messages and reap children until the engine is gone."""
-        signal.signal(signal.SIGCHLD, _nothing)
-        signal.set_wakeup_fd(self._alarm_in.fileno(), warn_on_full_buffer=False)
+        self._listen()
         self.reap()
         try:
             self._selector.register(self.wire, selectors.EVENT_READ, self._read)
@@ -82,7 +81,11 @@ class Parent:
     def reap(self) -> None:
         """Collect children that have ended. Those that DAG code started itself are left to it."""
         for pid in tuple(self.children):
-            gone, status = os.waitpid(pid, os.WNOHANG)
+            try:
+                gone, status = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:  # DAG code has waited for any child, and got ours
+                self.children.discard(pid)
+                continue
             if gone:
                 self.children.discard(pid)
                 self.reaped(pid, os.waitstatus_to_exitcode(status))
@@ -91,6 +94,12 @@ class Parent:
         frame_id, body, _ = self.wire.receive()
         if body is not None:
             self.handle(frame_id, msgspec.convert(body, protocol.ToProcess))
+            self._listen()
+
+    def _listen(self) -> None:
+        """Be woken when a child ends. Said anew after DAG code has run: an event loop of its own would undo it."""
+        signal.signal(signal.SIGCHLD, _nothing)
+        signal.set_wakeup_fd(self._alarm_in.fileno(), warn_on_full_buffer=False)
 
     def _woken(self) -> None:
         with suppress(BlockingIOError):

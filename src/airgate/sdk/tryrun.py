@@ -163,8 +163,7 @@ class Child:
     def _forget(self, environment: dict[str, str]) -> None:
         """Undo what a try leaves behind in the process, as far as it is ours and Airflow's."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.environ.clear()
-        os.environ.update(environment)
+        warmup.restore_environment(environment)
         structlog.contextvars.clear_contextvars()
         self._streams.capture()
         name_process("idle")

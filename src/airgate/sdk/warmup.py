@@ -109,8 +109,16 @@ def run(streams: logs.Streams, bundle: Any) -> None:
         theirs.close()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         structlog.contextvars.clear_contextvars()
-        os.environ.clear()
-        os.environ.update(environment)
+        restore_environment(environment)
+
+
+def restore_environment(environment: dict[str, str]) -> None:
+    """Make the environment what it was, touching only what differs."""
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]
+    for name, value in environment.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
 
 
 def _run(details: Any, bundle: Any) -> None:

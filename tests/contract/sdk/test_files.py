@@ -213,10 +213,15 @@ def test_orders_that_arrive_while_a_file_asks_are_carried_out_afterwards(engine:
 # --- dates --------------------------------------------------------------------------------------------------------
 
 CUSTOM = '''
+import asyncio
 from datetime import timedelta
 import pendulum
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule
 from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
+
+
+async def nothing():
+    pass
 
 
 class EveryThirdHour(Timetable):
@@ -232,6 +237,7 @@ class EveryThirdHour(Timetable):
         return f"every {self.hours} h"
 
     def infer_manual_data_interval(self, *, run_after):
+        asyncio.run(nothing())
         return DataInterval(run_after - timedelta(hours=self.hours), run_after)
 
     def next_dagrun_info(self, *, last_automated_data_interval, restriction):
@@ -299,6 +305,16 @@ def test_a_timetable_that_raises_is_a_failure_with_its_words(clock: FileConnecti
 
 def test_a_dag_that_is_not_in_the_file_is_a_failure(clock: FileConnection) -> None:
     assert ask(clock, protocol.NextRun(dag_id="missing", last_interval=None))["type"] == "Failed"
+
+
+def test_a_timetable_that_runs_an_event_loop_leaves_the_process_able_to_notice_its_children(
+    clock: FileConnection,
+) -> None:
+    child = clock.child()
+    ask(clock, protocol.ManualInterval(dag_id="custom", run_after=JANUARY))
+    child.hang_up()
+
+    assert clock.gone(child.pid) == 0
 
 
 @pytest.mark.parametrize(
