@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from airgate.http.dates import rfc3339, with_offset
-from airgate.http.stable_v1.problems import bad_request
+from airgate.http.stable_v1.problems import Problem, bad_request
 
 _INT32: Final = 2**31
 
@@ -109,7 +109,7 @@ class Field(NamedTuple):
             return f"{value!r} is not one of {list(self.choices)!r}"
         if self.minimum is not None and value < self.minimum:
             return f"{value!r} is less than the minimum of {self.minimum}"
-        return f"{value!r} is too short" if self.nonempty and not value else None
+        return f"{value!r} should be non-empty" if self.nonempty and not value else None
 
 
 class Form:
@@ -166,7 +166,7 @@ def need(loaded: dict[str, Any], name: str) -> Any:
     return loaded[name]
 
 
-def schema_problem(message: str) -> Exception:
+def schema_problem(message: str) -> Problem:
     """The form as a whole makes no sense."""
     return bad_request(str({"_schema": [message]}))
 
