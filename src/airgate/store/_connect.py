@@ -164,6 +164,7 @@ class Postgres:
             "keepalives_interval": 5,
             "keepalives_count": 3,
         }
+        self.url = url
         self._lock_ms = round(timeouts.lock * 1000)
         self._engine = create_engine(
             url,
