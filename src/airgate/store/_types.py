@@ -105,7 +105,7 @@ class Word(TypeDecorator[E], Generic[E]):
         self.enum = enum
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(postgresql.TEXT(collation="C") if dialect.name == "postgresql" else Text())
+        return postgresql.TEXT(collation="C") if dialect.name == "postgresql" else Text()
 
     def bind_processor(self, dialect: Dialect) -> Any:
         return _to_word
