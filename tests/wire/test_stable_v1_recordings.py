@@ -7,6 +7,7 @@ documented. Of successful answers everything is compared that does not depend on
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +16,12 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from airgate.deployments.ports import Deployment
+from airgate.http.operations import Services
 from airgate.http.server import build_app
 from airgate.http.stable_v1.dags import file_signer
 from tests.support.stable_v1_world import ADMIN, FILE, recorded_world, schedule, services_for
+from tests.support.stored_world import schedule_stored, stored
 
 RECORDINGS = Path(__file__).parent.parent / "golden" / "stable_v1" / "exchanges.jsonl"
 
@@ -70,25 +74,47 @@ VOLATILE = {
 }  # fmt: skip
 """What depends on the moment, on what ran meanwhile, or on whose server it is."""
 
+ENGINES = {
+    ("POST", "/dags/hello/dagRuns"): {".data_interval_start", ".data_interval_end"},  # the timetable's to say
+    ("PATCH", "/dags/slow/dagRuns/s1/setNote"): {".state", ".start_date", ".last_scheduling_decision"},  # it has begun
+}
+"""What an engine adds to an answer, which these deployments have none of, or a faster one."""
+
 NOT_EMPTY_HERE = {".owners"}
 """Lists that Airflow forgets to fill. A DAG's details name no owners there."""
 
 _MOMENT = re.compile(r"2026-11-2\d")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def replies() -> list[httpx.Response]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["memory", "store"])
+async def replies(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[httpx.Response]:
     """The answers to all recorded requests, sent in their order to one server."""
     world = recorded_world()
-    services = services_for(world)
-    app = build_app(deployments={"local": world.deployment()}, default="local", services=services)
+    if request.param == "memory":
+
+        async def pass_time() -> None:
+            schedule(world)
+
+        return await replay(services_for(world), world.deployment(), pass_time)
+    async with stored(world, tmp_path_factory.mktemp("world")) as real:
+
+        async def pass_time_in_store() -> None:
+            await real.database.write(schedule_stored)
+
+        return await replay(services_for(world, triggers=real.triggers), real.deployment, pass_time_in_store)
+
+
+async def replay(
+    services: Services, deployment: Deployment, pass_time: Callable[[], Awaitable[None]]
+) -> list[httpx.Response]:
+    app = build_app(deployments={"local": deployment}, default="local", services=services)
     token = file_signer(services.secret).sign(FILE)
     answered = []
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://airgate") as client:
         del client.headers["accept"]
         for exchange in EXCHANGES:
             if exchange.path == "/dags/nosched/dagRuns?limit=2":
-                schedule(world)
+                await pass_time()
             answered.append(await send(client, exchange, token))
     return answered
 
@@ -126,7 +152,7 @@ def test_recorded_exchange_is_answered_as_airflow_answers(replies: list[httpx.Re
     elif exchange.status >= 400:
         assert reply.json() == exchange.answer
     else:
-        compare(reply.json(), exchange.answer)
+        compare(reply.json(), exchange.answer, but=ENGINES.get((exchange.method, exchange.path), set()))
 
 
 def deviation_of(exchange: Exchange) -> Deviation | None:
@@ -135,18 +161,19 @@ def deviation_of(exchange: Exchange) -> Deviation | None:
     return DEVIATIONS.get((exchange.method, exchange.path, exchange.body))
 
 
-def compare(ours: Any, recorded: Any, where: str = "") -> None:
+def compare(ours: Any, recorded: Any, where: str = "", but: Collection[str] = ()) -> None:
     """Same keys everywhere, same values but for volatile ones; lists compare by their first item."""
     if isinstance(recorded, dict):
         assert isinstance(ours, dict), where
         assert list(ours) == sorted(recorded), where
         for key in recorded.keys() - VOLATILE:
-            compare(ours[key], recorded[key], f"{where}.{key}")
+            if f"{where}.{key}" not in but:
+                compare(ours[key], recorded[key], f"{where}.{key}", but)
     elif isinstance(recorded, list):
         assert isinstance(ours, list), where
         assert bool(ours) == bool(recorded) or where in NOT_EMPTY_HERE, where
         if recorded:
-            compare(counterpart(ours, recorded[0]), recorded[0], f"{where}[0]")
+            compare(counterpart(ours, recorded[0]), recorded[0], f"{where}[0]", but)
     elif isinstance(recorded, str) and _MOMENT.search(recorded):
         assert isinstance(ours, str), where
         assert _MOMENT.search(ours), where
