@@ -9,12 +9,14 @@ from airgate.http.checks import AUTHENTICATED, AUTHORIZED
 from airgate.http.operations import Dialect, Handler, Operation
 from airgate.http.replies import Reply, pretty_json
 from airgate.http.stable_v1 import (
+    absent,
     bodies,
+    config,
     connections,
     dag_runs,
     dags,
     logs,
-    misc,
+    monitoring,
     pools,
     problems,
     queries,
@@ -55,8 +57,8 @@ _DAGS: Final = (
     _row("PUT", "/parseDagFile/{file_token}", dags.parse_file, P.DAGS_EDIT),
     _row("GET", "/importErrors", dags.list_import_errors, P.IMPORT_ERRORS_READ, Q.Listed),
     _row("GET", "/importErrors/{import_error_id:int}", dags.get_import_error, P.IMPORT_ERRORS_READ),
-    _row("GET", "/dagStats", misc.dag_stats, P.RUNS_READ, Q.DagStatsQuery),
-    _row("GET", "/dagWarnings", misc.nothing("dag_warnings"), P.DAGS_READ, Q.DagWarningsQuery),
+    _row("GET", "/dagStats", monitoring.dag_stats, P.RUNS_READ, Q.DagStatsQuery),
+    _row("GET", "/dagWarnings", absent.nothing("dag_warnings"), P.DAGS_READ, Q.DagWarningsQuery),
 )
 
 _DAG_RUNS: Final = (
@@ -127,18 +129,18 @@ _ADMIN: Final = (
 )  # fmt: skip
 
 _REST: Final = (
-    _row("GET", "/health", misc.health, None),
-    _row("GET", "/version", misc.version, None),
-    _row("GET", "/config", misc.config, P.CONFIG_READ, Q.ConfigQuery),
-    _row("GET", "/config/section/{section}/option/{option}", misc.config_option, P.CONFIG_READ),
-    _row("GET", "/providers", misc.providers, P.CONFIG_READ),
-    _row("GET", "/plugins", misc.nothing("plugins"), P.CONFIG_READ, Q.Paged),
-    _row("GET", "/eventLogs", misc.nothing("event_logs"), P.AUDIT_READ, Q.EventLogsQuery),
-    _row("GET", "/eventLogs/{event_log_id:int}", misc.get_event_log, P.AUDIT_READ),
-    _row("GET", "/datasets", misc.nothing("datasets"), P.DAGS_READ, Q.DatasetsQuery),
-    _row("GET", "/datasets/events", misc.nothing("dataset_events"), P.DAGS_READ, Q.DatasetEventsQuery),
-    _row("POST", "/datasets/events", misc.post_dataset_event, P.RUNS_CREATE, None, misc.DATASET_EVENT),
-    _row("GET", "/datasets/{uri}", misc.get_dataset, P.DAGS_READ),
+    _row("GET", "/health", monitoring.health, None),
+    _row("GET", "/version", monitoring.version, None),
+    _row("GET", "/config", config.get_config, P.CONFIG_READ, Q.ConfigQuery),
+    _row("GET", "/config/section/{section}/option/{option}", config.get_option, P.CONFIG_READ),
+    _row("GET", "/providers", absent.providers, P.CONFIG_READ),
+    _row("GET", "/plugins", absent.nothing("plugins"), P.CONFIG_READ, Q.Paged),
+    _row("GET", "/eventLogs", absent.nothing("event_logs"), P.AUDIT_READ, Q.EventLogsQuery),
+    _row("GET", "/eventLogs/{event_log_id:int}", absent.get_event_log, P.AUDIT_READ),
+    _row("GET", "/datasets", absent.nothing("datasets"), P.DAGS_READ, Q.DatasetsQuery),
+    _row("GET", "/datasets/events", absent.nothing("dataset_events"), P.DAGS_READ, Q.DatasetEventsQuery),
+    _row("POST", "/datasets/events", absent.post_dataset_event, P.RUNS_CREATE, None, absent.DATASET_EVENT),
+    _row("GET", "/datasets/{uri}", absent.get_dataset, P.DAGS_READ),
 )
 
 
