@@ -26,7 +26,7 @@ from airgate.engine.service import Engine, EngineConfig
 from airgate.http.operations import Services
 from airgate.http.server import build_app
 from airgate.model.errors import Unavailable
-from airgate.settings import Settings, secret_key
+from airgate.settings import SECRETS, TABLE, Settings, secret_key
 from airgate.store.database import Database
 from airgate.triggers.accept import Triggers
 
@@ -100,6 +100,7 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
         secret=sha256(b"airgate http tokens" + key).digest(),
         version=__version__,
         health=_HealthCheck(database, engine),
+        config=_shown_config(settings),
     )
     app = build_app(
         deployments={local.name: local}, default=local.name, services=services, max_body=settings.http.max_body
@@ -133,6 +134,29 @@ class _HealthCheck:
         except Unavailable:
             return False
         return True
+
+
+def _shown_config(settings: Settings) -> dict[str, dict[str, str]]:
+    """Settings as dialects show them: under Airflow's names where it has one, all of ours besides, never a secret."""
+    ours = {row.name: str(_value_of(settings, row.name)) for row in TABLE if row.name not in SECRETS}
+    return {
+        "core": {
+            "dags_folder": str(settings.dags),
+            "parallelism": str(settings.engine.parallelism),
+            "dags_are_paused_at_creation": str(settings.engine.dags_paused_at_creation),
+            "dagbag_import_timeout": str(settings.engine.import_timeout),
+            "killed_task_cleanup_time": str(settings.engine.kill_grace),
+        },
+        "api": {"maximum_page_limit": str(settings.http.max_page_limit), "host": settings.host},
+        "airgate": ours,
+    }
+
+
+def _value_of(settings: Settings, name: str) -> object:
+    value: object = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
 
 
 def _engine_config(settings: Settings) -> EngineConfig:

@@ -124,13 +124,27 @@ class Control:
         )
 
     async def set_task_state(
-        self, run_keys: Sequence[tuple[str, str]], task_ids: frozenset[str], state: TaskState, *, anchor: str
+        self,
+        run_keys: Sequence[tuple[str, str]],
+        task_ids: frozenset[str],
+        state: TaskState,
+        *,
+        anchor: str,
+        map_indexes: tuple[int, ...] | None = None,
     ) -> tuple[TaskInstance, ...]:
-        """Mark instances of these tasks, and clear what failed downstream of `anchor` so that its run can go on."""
+        """Mark instances of these tasks, and clear what failed downstream of `anchor` so that its run can go on.
+
+        `map_indexes` restricts which instances of `anchor` itself are marked.
+        """
         touched: list[TaskInstance] = []
 
         def edit(snapshot: RunSnapshot, now: datetime) -> Edit:
-            marked = clearing.mark(snapshot.instances.values(), task_ids, state, now)
+            candidates = [
+                one
+                for one in snapshot.instances.values()
+                if map_indexes is None or one.task_id != anchor or one.map_index in map_indexes
+            ]
+            marked = clearing.mark(candidates, task_ids, state, now)
             touched.extend(marked.changed)
             below = clearing.related(snapshot.graph, [anchor], upstream=False, downstream=True) - {anchor}
             untouched = [one for one in snapshot.instances.values() if one.task_id not in task_ids]

@@ -88,7 +88,9 @@ class LocalTasks:
         if request.dry_run:
             found = await self._database.read(tasks.of_runs, keys)
             return tuple(one for one in found if one.task_id in wanted and one.state is not request.state)
-        return await self._engine.control.set_task_state(keys, wanted, request.state, anchor=request.task_id)
+        return await self._engine.control.set_task_state(
+            keys, wanted, request.state, anchor=request.task_id, map_indexes=request.map_indexes
+        )
 
     async def set_note(
         self, dag_id: str, run_id: str, task_id: str, map_index: int, note: str | None, user: str
