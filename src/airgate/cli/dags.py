@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from airgate.cli.client import Call, command
-from airgate.cli.output import table
+from airgate.cli.output import table, when
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="See and pause DAGs.")
 
@@ -42,7 +42,7 @@ def list_(
                 dag["dag_id"],
                 _schedule(dag),
                 dag["is_paused"],
-                dag.get("next_dagrun_create_after"),
+                when(dag.get("next_dagrun_create_after")),
                 ", ".join(tag["name"] for tag in dag.get("tags") or ()),
                 _state(dag),
             )
@@ -64,7 +64,7 @@ def show(call: Call, dag_id: DagId) -> None:
             ("description", dag.get("description")),
             ("file", dag.get("fileloc")),
             ("schedule", _schedule(dag)),
-            ("next run", dag.get("next_dagrun_create_after")),
+            ("next run", when(dag.get("next_dagrun_create_after"))),
             ("paused", dag["is_paused"]),
             ("state", _state(dag)),
             ("owners", ", ".join(dag.get("owners") or ())),
@@ -80,7 +80,7 @@ def show(call: Call, dag_id: DagId) -> None:
                 (
                     (
                         task["task_id"],
-                        (task.get("class_ref") or {}).get("class_name"),
+                        task.get("operator_name") or (task.get("class_ref") or {}).get("class_name"),
                         task.get("trigger_rule"),
                         ", ".join(task.get("downstream_task_ids") or ()),
                     )

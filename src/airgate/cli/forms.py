@@ -10,6 +10,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from airgate.cli.exits import ExitCode, Problem
 
 CONNECTION_FIELDS: Final = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+MASK: Final = "***"
+"""What servers give in place of a secret."""
+
 _TYPES_BY_SCHEME: Final = {"postgresql": "postgres"}
 
 
@@ -62,6 +65,8 @@ def connection_of(connection_id: str, form: Any) -> dict[str, Any]:
         raise Problem(f"connection {connection_id} needs a conn_type", ExitCode.USAGE)
     if isinstance(fields.get("extra"), (dict, list)):
         fields["extra"] = json.dumps(fields["extra"])
+    if _is_masked(fields.get("extra")):
+        raise Problem(f"the extra of connection {connection_id} is masked: put its secrets back", ExitCode.USAGE)
     if fields.get("port") is not None:
         fields["port"] = _port(fields["port"])
     given = {name: value for name, value in fields.items() if value is not None}
@@ -96,6 +101,15 @@ def _host(netloc: str) -> str:
     if address.startswith("["):
         return address[1:].partition("]")[0]
     return address.partition(":")[0]
+
+
+def _is_masked(extra: Any) -> bool:
+    """Whether an export has masked secrets in it, which an import would put in place of the real ones."""
+    try:
+        fields = json.loads(extra or "{}")
+    except (TypeError, ValueError):
+        return False
+    return isinstance(fields, dict) and MASK in fields.values()
 
 
 def _unquoted(text: str | None) -> str | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+_WITHOUT_TERMINAL: Final = 1000
 
 STATE_STYLES: Final = {
     "success": "green",
@@ -32,8 +35,8 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = Console(highlight=False, markup=False, emoji=False)
-        self._errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self.console = _console()
+        self._errors = _console(stderr=True)
 
     def json(self, value: Any) -> None:
         """Print a value as JSON."""
@@ -76,6 +79,14 @@ class Output:
             self._errors.print(sentence)
 
 
+def _console(*, stderr: bool = False) -> Console:
+    """A console that prints what it is given. Only a terminal makes it break long lines."""
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WITHOUT_TERMINAL
+    return console
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     """A table in the house style."""
     drawn = Table(box=None, header_style="bright_black", pad_edge=False)
@@ -84,6 +95,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     for row in rows:
         drawn.add_row(*(cell(value) for value in row))
     return drawn
+
+
+def when(date: str | None) -> str | None:
+    """A date of the API, to the second and without its offset, which is always UTC's."""
+    return None if date is None else datetime.fromisoformat(date).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def cell(value: Any) -> Text:

@@ -10,7 +10,7 @@ import typer
 from airgate.cli import watch
 from airgate.cli.client import Call, command
 from airgate.cli.exits import ExitCode, Problem
-from airgate.cli.output import table
+from airgate.cli.output import table, when
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="See, stop and repeat DAG runs, and read their logs."
@@ -33,7 +33,7 @@ def list_(
         found,
         ("DAG", "run", "state", "type", "started", "took"),
         (
-            (run["dag_id"], run["dag_run_id"], run["state"], run.get("run_type"), run["start_date"], took(run))
+            (run["dag_id"], run["dag_run_id"], run["state"], run.get("run_type"), when(run["start_date"]), took(run))
             for run in found
         ),
         empty="There are no such runs.",
@@ -53,8 +53,8 @@ def show(call: Call, dag_id: DagId, run_id: RunId = None) -> None:
             ("state", run["state"]),
             ("type", run.get("run_type")),
             ("logical date", run.get("logical_date") or run.get("execution_date")),
-            ("started", run["start_date"]),
-            ("ended", run["end_date"]),
+            ("started", when(run["start_date"])),
+            ("ended", when(run["end_date"])),
             ("took", took(run)),
             ("conf", run.get("conf")),
             ("note", run.get("note")),

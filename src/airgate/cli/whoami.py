@@ -15,12 +15,12 @@ def whoami(call: Call) -> None:
     """Say which server answers, and whether the token counts; fail if it does not."""
     version = call.api.get("version")["version"]
     refusal = _refusal(call)
-    answer = {"server": call.api.target.server, "version": version, "authenticated": refusal is None}
+    answer = {"server": call.api.target.server, "airflow_version": version, "authenticated": refusal is None}
     call.out.facts(
         answer,
         [
             ("server", answer["server"]),
-            ("version", version),
+            ("speaks", f"Airflow {version}"),
             ("token", "is known" if refusal is None else refusal.message),
         ],
     )

@@ -32,6 +32,7 @@ def test_dags_are_listed_with_schedule_and_state(ask: Airgate, server: StandIn) 
     assert "@daily" in lines[1]
     assert lines[1].rstrip().endswith(" ok")
     assert "every hour" in lines[2]
+    assert "2026-01-03 00:00:00" in lines[1]
     assert lines[3].rstrip().endswith("import error")
 
 
@@ -92,9 +93,9 @@ def test_no_import_errors_is_said_but_is_no_result(ask: Airgate, server: StandIn
 
 
 def test_whoami_says_whether_the_token_counts(ask: Airgate, server: StandIn) -> None:
-    server.get("version", {"version": "0.1.0"})
+    server.get("version", {"version": "2.11.2"})
     server.get("dags", listing("dags", []))
-    assert ask("whoami", "--json").json == {"server": server.url, "version": "0.1.0", "authenticated": True}
+    assert ask("whoami", "--json").json == {"server": server.url, "airflow_version": "2.11.2", "authenticated": True}
     server.on("GET", "dags", problem(401, None))
     refused = ask("whoami")
     assert refused.code == ExitCode.REFUSED

@@ -92,6 +92,7 @@ def test_connection_object_is_read_as_airflow_reads_it() -> None:
         ({"conn_type": "http", "user": "x", "pwd": "y"}, "pwd, user"),
         ({"conn_type": "http", "conn_id": "other"}, "other"),
         ({"conn_type": "http", "port": "many"}, "many"),
+        ({"conn_type": "http", "extra": '{"a": 1, "token": "***"}'}, "masked"),
     ],
 )
 def test_connection_that_cannot_be_used_is_told(form: Any, words: str) -> None:
