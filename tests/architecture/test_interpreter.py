@@ -12,7 +12,9 @@ from tests.architecture.imports import SOURCE, modules
 
 OLDEST_DAG_PYTHON = (3, 10)
 # What an interpreter with Airflow's Task SDK has in any case.
-BROUGHT_BY_THE_TASK_SDK = {"airflow", "attrs", "attr", "msgspec", "pendulum", "structlog"}
+BROUGHT_BY_THE_TASK_SDK = {
+    *("airflow", "attrs", "attr", "dateutil", "msgspec", "pendulum", "psutil", "pydantic", "setproctitle", "structlog")
+}
 BESIDE_DAG_CODE = {
     name: file for name, file in modules().items() if name == "airgate" or name.split(".")[:2] == ["airgate", "sdk"]
 }
