@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,10 +176,16 @@ def _go_on(target: Target, dag_id: str, run_id: str) -> str:
         f'    -d \'{{"conf": {{"name": "you"}}}}\' {url}/api/v1/dags/{dag_id}/dagRuns\n'
         f"  {curl} {url}/api/v1/dags/{dag_id}/dagRuns/{run_id}\n"
         f"  {curl} {url}/api/v1/dags\n\n"
-        f"  AIRGATE_DATA={DATA} airgate trigger etl --wait\n"
-        f"  AIRGATE_DATA={DATA} airgate runs logs {dag_id}\n\n"
+        f"  AIRGATE_DATA={DATA} {_command()} trigger etl --wait\n"
+        f"  AIRGATE_DATA={DATA} {_command()} runs logs {dag_id}\n\n"
         f"  {url}  in a browser\n"
     )
+
+
+def _command() -> str:
+    """The command as it can be typed here: by name where that is found, else by path."""
+    own = Path(sys.executable).with_name("airgate")
+    return "airgate" if shutil.which("airgate") or not own.exists() else os.path.relpath(own)
 
 
 def _serve(process: subprocess.Popen[bytes], out: Output) -> None:
