@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -56,11 +57,23 @@ def postgres_template(postgres: PostgresServer, store_secret: bytes) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory, store_secret: bytes) -> Path:
+    """A file with the newest schema; others are copied from it."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+
+    async def migrate() -> None:
+        await (await Database.open(f"sqlite:///{file}", secret=store_secret)).close()
+
+    asyncio.run(migrate())
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database of its own for each test; only what a test asks for is started."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'airgate.db'}"
+        return f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path / 'airgate.db')}"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.url(server.new_database(request.getfixturevalue("postgres_template")))
 
@@ -74,8 +87,9 @@ async def database(database_url: str, store_secret: bytes) -> AsyncIterator[Data
 
 
 @pytest.fixture
-async def sqlite_database(tmp_path: Path, store_secret: bytes) -> AsyncIterator[Database]:
+async def sqlite_database(sqlite_template: Path, tmp_path: Path, store_secret: bytes) -> AsyncIterator[Database]:
     """An open SQLite database, for tests to which it is all the same."""
-    opened = await Database.open(f"sqlite:///{tmp_path / 'airgate.db'}", secret=store_secret)
+    file = shutil.copy(sqlite_template, tmp_path / "airgate.db")
+    opened = await Database.open(f"sqlite:///{file}", secret=store_secret)
     yield opened
     await opened.close()

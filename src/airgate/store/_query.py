@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, TextClause, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, TextClause, and_, func, or_, select
 
 from airgate.model.errors import InvalidInput
 from airgate.model.query import NumberSpan, Order, Page, Span
 from airgate.store._tx import Tx
+
+AT_ONCE = 500
+"""Most values in one list: a statement has room for so many only."""
 
 Conditions = list[ColumnElement[bool] | TextClause]
 
@@ -21,6 +24,29 @@ def one_of(column: ColumnElement[Any], values: Collection[Any] | None) -> Condit
     present = [value for value in values if value is not None]
     among = column == present[0] if len(present) == 1 else column.in_(present)
     return [or_(among, column.is_(None))] if None in values else [among]
+
+
+def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
+    """The same text, in a form no index is used for.
+
+    SQLite rather follows an index that gives the order, or one that finds an equal value, than one that finds a range,
+    however small that is.
+    """
+    return column.concat("")
+
+
+def by_key(columns: tuple[Any, Any], keys: Collection[tuple[str, str]]) -> Iterator[Any]:
+    """Conditions that together find the rows with these pairs of values, few enough in each for any database.
+
+    SQLite uses no index for ``(a, b) IN (...)``, but does for ``a = ... AND b IN (...)``.
+    """
+    first, second = columns
+    by_first: dict[str, list[str]] = {}
+    for one, other in sorted(set(keys)):
+        by_first.setdefault(one, []).append(other)
+    for one, others in by_first.items():
+        for start in range(0, len(others), AT_ONCE):
+            yield and_(first == one, second.in_(others[start : start + AT_ONCE]))
 
 
 def within(column: ColumnElement[Any], span: Span | NumberSpan) -> Conditions:

@@ -150,10 +150,12 @@ dag_run = Table(
     Index("ix_dag_run_dag_id_state_seq", "dag_id", "state", "seq"),
     Index("ix_dag_run_dag_id_execution_date", "dag_id", "execution_date"),
     _null_is_least("ix_dag_run_dag_id_start_date", "dag_id", "start_date"),
+    _null_is_least("ix_dag_run_dag_id_end_date", "dag_id", "end_date"),
     _null_is_least("ix_dag_run_updated_at", "updated_at"),
     _partial("ix_dag_run_unfinished", "seq", where=RUN_UNFINISHED),
     _partial("ix_dag_run_failed", "seq", where=RUN_FAILED),
-    _partial("ix_dag_run_timed", "dag_id", "execution_date", where=RUN_TIMED),
+    # The second column is the same for all of them; it is what makes SQLite prefer this index.
+    _partial("ix_dag_run_timed", "dag_id", "external_trigger", "execution_date", where=RUN_TIMED),
     sqlite_autoincrement=True,
 )
 

@@ -17,7 +17,7 @@ from airgate.model.query import DagFilter, Listing, Order, Page
 from airgate.store import _schema as schema
 from airgate.store import runs
 from airgate.store._mapping import Mapping
-from airgate.store._query import Conditions, one_of, ordered, paged, sortable, total
+from airgate.store._query import AT_ONCE, Conditions, one_of, ordered, paged, sortable, total
 from airgate.store._types import from_json_as, to_json
 from airgate.store.database import Tx
 
@@ -44,7 +44,6 @@ _SELECT = select(
     *_NEXT.values(),
 ).join_from(_DAG, _VERSION, _VERSION.c.id == _DAG.c.version_id)
 _SORTABLE = sortable(_DAG, Dag.__struct_fields__, next_run=_DAG.c.next_run_after, version=_VERSION.c.number)
-_AT_ONCE = 500
 _SPECS_KEPT = 5000
 
 
@@ -253,8 +252,8 @@ def _specs(tx: Tx, version_ids: Sequence[UUID]) -> dict[UUID, DagSpec]:
     """The snapshots of versions, read and decoded where they are not known yet."""
     found = {version_id: tx.specs[version_id] for version_id in version_ids if version_id in tx.specs}
     missing = [version_id for version_id in version_ids if version_id not in found]
-    for start in range(0, len(missing), _AT_ONCE):
-        among = _VERSION.c.id.in_(missing[start : start + _AT_ONCE])
+    for start in range(0, len(missing), AT_ONCE):
+        among = _VERSION.c.id.in_(missing[start : start + AT_ONCE])
         for row in tx.run(select(_VERSION.c.id, _VERSION.c.spec).where(among)):
             found[row.id] = _spec(tx, row.id, row.spec)
     return found

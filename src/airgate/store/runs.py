@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 
 from airgate.model.errors import Conflict, NotFound
 from airgate.model.query import Listing, Order, Page, RunFilter
@@ -16,7 +16,7 @@ from airgate.model.run import DagRun
 from airgate.model.states import RunState
 from airgate.store import _schema as schema
 from airgate.store._mapping import Mapping
-from airgate.store._query import Conditions, one_of, ordered, paged, sortable, total, within
+from airgate.store._query import Conditions, by_key, one_of, ordered, paged, sortable, total, unindexed, within
 from airgate.store.database import Tx
 
 _RUN = schema.dag_run
@@ -28,7 +28,6 @@ _SELECT = select(*_MAPPING.columns)
 _GET = _SELECT.where(*_MAPPING.by(_KEY))
 _UNFINISHED = _SELECT.where(schema.RUN_UNFINISHED).order_by(_RUN.c.seq)
 _UPDATE = _MAPPING.update(_KEY, fixed=["id"])
-_KEYS_AT_ONCE = 500
 
 
 def get(tx: Tx, dag_id: str, run_id: str) -> DagRun:
@@ -41,7 +40,8 @@ def get(tx: Tx, dag_id: str, run_id: str) -> DagRun:
 
 def list_runs(tx: Tx, which: RunFilter, order: Order, page: Page) -> Listing[DagRun]:
     """One page of the runs that match. Raises InvalidInput (code ``order_field``) for an unknown field."""
-    by = ordered(order, _SORTABLE, [_RUN.c.seq])
+    seq = _RUN.c.seq + 0 if _by_change(which) else _RUN.c.seq
+    by = ordered(order, {**_SORTABLE, "seq": seq}, [seq])
     conditions = _conditions(which)
     rows = tx.run(paged(_SELECT.where(*conditions).order_by(*by), page))
     return Listing(_MAPPING.decode_all(rows), count(tx, which))
@@ -91,8 +91,8 @@ def unfinished(tx: Tx) -> tuple[DagRun, ...]:
 
 def newest_scheduled(tx: Tx, dag_id: str) -> DagRun | None:
     """The newest scheduled or backfill run, by logical date (`run_after` where there is none)."""
-    newest = _SELECT.where(_RUN.c.dag_id == dag_id, schema.RUN_TIMED).order_by(_RUN.c.execution_date.desc()).limit(1)
-    return _first(tx, newest)
+    timed = (_RUN.c.dag_id == dag_id, _RUN.c.external_trigger.is_(False), schema.RUN_TIMED)
+    return _first(tx, _SELECT.where(*timed).order_by(_RUN.c.execution_date.desc()).limit(1))
 
 
 def previous(tx: Tx, dag_id: str, logical_date: datetime, state: RunState | None = None) -> DagRun | None:
@@ -168,9 +168,14 @@ def _first(tx: Tx, statement: Any) -> DagRun | None:
     return None if row is None else _MAPPING.decode(row)
 
 
+def _by_change(which: RunFilter) -> bool:
+    """Whether the index of changes is the one to use: who asks for changes since some moment asks for few runs."""
+    return which.updated_at.start is not None and which.run_ids is None
+
+
 def _conditions(which: RunFilter) -> Conditions:
     return [
-        *one_of(_RUN.c.dag_id, which.dag_ids),
+        *one_of(unindexed(_RUN.c.dag_id) if _by_change(which) else _RUN.c.dag_id, which.dag_ids),
         *one_of(_RUN.c.run_id, which.run_ids),
         *_in_state(which.states),
         *within(_RUN.c.execution_date, which.execution_date),
@@ -192,8 +197,7 @@ def _in_state(states: Sequence[RunState] | None) -> Conditions:
 def _states(tx: Tx, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RunState]:
     """The present state of each run that exists."""
     found: dict[tuple[str, str], RunState] = {}
-    for start in range(0, len(keys), _KEYS_AT_ONCE):
-        among = tuple_(_RUN.c.dag_id, _RUN.c.run_id).in_(keys[start : start + _KEYS_AT_ONCE])
+    for among in by_key((_RUN.c.dag_id, _RUN.c.run_id), keys):
         for row in tx.run(select(_RUN.c.dag_id, _RUN.c.run_id, _RUN.c.state).where(among)):
             found[row.dag_id, row.run_id] = row.state
     return found

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from airgate.model.admin import PoolUsage
@@ -17,7 +17,7 @@ from airgate.model.run import TaskInstance
 from airgate.model.states import TaskState
 from airgate.store import _schema as schema
 from airgate.store._mapping import Mapping
-from airgate.store._query import Conditions, one_of, ordered, paged, sortable, total, within
+from airgate.store._query import AT_ONCE, Conditions, by_key, one_of, ordered, paged, sortable, total, unindexed, within
 from airgate.store.database import Tx
 
 _TASK = schema.task_instance
@@ -33,7 +33,6 @@ _SELECT = select(*_MAPPING.columns)
 _GET = _SELECT.where(*_MAPPING.by(_KEY))
 _TRIES = select(*_HISTORY.columns).where(*_HISTORY.by(_KEY)).order_by(_TRY.c.try_number)
 _UPDATE = _MAPPING.update(_KEY)
-_KEYS_AT_ONCE = 500
 _USAGE = {TaskState.RESTARTING: "running"}
 """States whose slots count under another name."""
 
@@ -105,16 +104,15 @@ def of_run(tx: Tx, dag_id: str, run_id: str) -> tuple[TaskInstance, ...]:
 def of_runs(tx: Tx, run_keys: Sequence[tuple[str, str]]) -> tuple[TaskInstance, ...]:
     """The task instances of runs named by (dag_id, run_id), by their natural key."""
     found: list[TaskInstance] = []
-    ordered_keys = sorted(set(run_keys))
-    for start in range(0, len(ordered_keys), _KEYS_AT_ONCE):
-        among = tuple_(_TASK.c.dag_id, _TASK.c.run_id).in_(ordered_keys[start : start + _KEYS_AT_ONCE])
+    for among in by_key((_TASK.c.dag_id, _TASK.c.run_id), run_keys):
         found.extend(_MAPPING.decode_all(tx.run(_SELECT.where(among).order_by(*_NATURAL))))
     return tuple(found)
 
 
 def list_tasks(tx: Tx, which: TaskFilter, order: Order, page: Page) -> Listing[TaskInstance]:
     """One page of those that match. Raises InvalidInput (code ``order_field``) for an unknown field."""
-    by = ordered(order, _SORTABLE, _NATURAL)
+    natural = [unindexed(_TASK.c.dag_id), *_NATURAL[1:]] if _by_change(which) else _NATURAL
+    by = ordered(order, _SORTABLE, natural)
     conditions = _conditions(which)
     statement = _SELECT.select_from(_source(which, order)).where(*conditions).order_by(*by)
     return Listing(_MAPPING.decode_all(tx.run(paged(statement, page))), count(tx, which))
@@ -167,8 +165,8 @@ def states(tx: Tx, which: TaskFilter) -> dict[str, dict[str, TaskState | None]]:
 
 def delete(tx: Tx, ids: Sequence[UUID]) -> None:
     """Delete task instances by the id of their present try. Unknown ids are no error."""
-    for start in range(0, len(ids), _KEYS_AT_ONCE):
-        tx.run(_TASK.delete().where(_TASK.c.id.in_(ids[start : start + _KEYS_AT_ONCE])))
+    for start in range(0, len(ids), AT_ONCE):
+        tx.run(_TASK.delete().where(_TASK.c.id.in_(ids[start : start + AT_ONCE])))
 
 
 def pool_usage(tx: Tx) -> dict[str, PoolUsage]:
@@ -202,9 +200,14 @@ def _source(which: TaskFilter, order: Order | None = None) -> Any:
     return _WITH_RUN if needs_run else _TASK
 
 
+def _by_change(which: TaskFilter) -> bool:
+    """Whether the index of changes is the one to use: who asks for changes since some moment asks for few of them."""
+    return which.updated_at.start is not None and which.run_ids is None
+
+
 def _conditions(which: TaskFilter) -> Conditions:
     alternatives: Iterable[tuple[Any, Any]] = (
-        (_TASK.c.dag_id, which.dag_ids),
+        (unindexed(_TASK.c.dag_id) if _by_change(which) else _TASK.c.dag_id, which.dag_ids),
         (_TASK.c.run_id, which.run_ids),
         (_TASK.c.task_id, which.task_ids),
         (_TASK.c.map_index, which.map_indexes),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from airgate.model.errors import Conflict, NotFound
 from airgate.model.run import DagRun
@@ -13,6 +13,7 @@ from airgate.model.trigger import Accepted, Trigger, TriggerState
 from airgate.store import _schema as schema
 from airgate.store import runs
 from airgate.store._mapping import Mapping
+from airgate.store._query import by_key
 from airgate.store.database import Tx
 
 _TRIGGER = schema.trigger_request
@@ -81,11 +82,11 @@ def _accept(tx: Tx, items: Items) -> Answers:
 
 def _repeated(tx: Tx, items: Items) -> Answers:
     """Answers to triggers whose key is known."""
-    names = {(trigger.deployment, trigger.idempotency_key) for trigger, _ in items.values()}
-    among = tuple_(_TRIGGER.c.deployment, _TRIGGER.c.idempotency_key).in_(sorted(names))
-    known = {
-        (found.deployment, found.idempotency_key): found for found in _MAPPING.decode_all(tx.run(_SELECT.where(among)))
-    }
+    keys = [(trigger.deployment, trigger.idempotency_key) for trigger, _ in items.values()]
+    known: dict[tuple[str, str], Trigger] = {}
+    for among in by_key((_TRIGGER.c.deployment, _TRIGGER.c.idempotency_key), keys):
+        for found in _MAPPING.decode_all(tx.run(_SELECT.where(among))):
+            known[found.deployment, found.idempotency_key] = found
     answers: Answers = {}
     for index, (trigger, _) in items.items():
         first = known.get((trigger.deployment, trigger.idempotency_key))

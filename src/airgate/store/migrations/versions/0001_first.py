@@ -117,10 +117,16 @@ def _dag_run() -> None:
 def _dag_run_indexes() -> None:
     op.create_index("ix_dag_run_dag_id_execution_date", "dag_run", ["dag_id", "execution_date"])
     op.create_index("ix_dag_run_dag_id_seq", "dag_run", ["dag_id", "seq"])
+    _null_is_least("ix_dag_run_dag_id_end_date", "dag_run", ["dag_id", "end_date"])
     _null_is_least("ix_dag_run_dag_id_start_date", "dag_run", ["dag_id", "start_date"])
     op.create_index("ix_dag_run_dag_id_state_seq", "dag_run", ["dag_id", "state", "seq"])
     _partial("ix_dag_run_failed", "dag_run", ["seq"], "state = 'failed'")
-    _partial("ix_dag_run_timed", "dag_run", ["dag_id", "execution_date"], "run_type IN ('scheduled', 'backfill')")
+    _partial(
+        "ix_dag_run_timed",
+        "dag_run",
+        ["dag_id", "external_trigger", "execution_date"],
+        "run_type IN ('scheduled', 'backfill')",
+    )
     _partial("ix_dag_run_unfinished", "dag_run", ["seq"], "state IN ('queued', 'running')")
     _null_is_least("ix_dag_run_updated_at", "dag_run", ["updated_at"])
     _null_is_least("uq_dag_run_dag_id_logical_date", "dag_run", ["dag_id", "logical_date"], unique=True)
