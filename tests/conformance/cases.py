@@ -75,6 +75,7 @@ BRANCHES = (
 
 FLOW = (
     *(Case(f"rule_{rule}", "trigger_rules.py") for rule in TRIGGER_RULES),
+    *(Case(f"rule_{rule}_skips_first", "trigger_rules.py") for rule in TRIGGER_RULES),
     *BRANCHES,
     *plain(
         "short_circuits.py", "circuit_closed", "circuit_open_ignores_rules", "circuit_open_respects_rules",
@@ -178,7 +179,7 @@ SCHEDULED = (
     Case("schedule_cron_trigger_interval", "scheduled.py", scheduled=3),
     Case("schedule_delta_trigger", "scheduled.py", scheduled=3),
     Case("schedule_multiple_cron", "scheduled.py", scheduled=3),
-    Case("schedule_summer_time", "scheduled.py", scheduled=2),
+    Case("schedule_summer_time", "scheduled.py", scheduled=3),
     Case("schedule_one_run_at_a_time", "scheduled.py", scheduled=3),
     Case("schedule_depends_on_past", "scheduled.py", scheduled=3),
     Case("schedule_latest_only", "scheduled.py", scheduled=2),

@@ -26,6 +26,7 @@ class OnAirflow:
     """A running Airflow, as conformance sees it."""
 
     bound = 300.0
+    linger = 8.0
 
     def __init__(self, airflow: Airflow, out: Path) -> None:
         self.airflow = airflow

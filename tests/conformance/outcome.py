@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from benchmarks.processes import wait_for
+from benchmarks.processes import pause, wait_for
 from tests.conformance.cases import Case, Start
 
 Outcome = dict[str, Any]
@@ -34,6 +34,8 @@ class System(Protocol):
     """The folder that its tasks write their witness lines to."""
     bound: float
     """Seconds in which a run should end."""
+    linger: float
+    """Seconds in which a scheduled run too many would show up."""
 
     def get(self, path: str) -> Any:
         """GET below the dialect's base path, decoded; raises for a status other than 2xx."""
@@ -96,6 +98,8 @@ class Reader:
             return len(found) >= case.scheduled
 
         wait_for(all_ended, within=self.system.bound, every=0.5, what=f"{case.scheduled} runs of {case.dag_id} end")
+        pause(self.system.linger)
+        all_ended()
         self.system.pause(case.dag_id, paused=True)
         return [(case.dag_id, run_id) for run_id in found]
 
@@ -125,9 +129,7 @@ class Reader:
         return {
             "state": task["state"],
             "try_number": task["try_number"],
-            "tries": [
-                f"{number} {state}" for number, state in sorted((one["try_number"], one["state"]) for one in tries)
-            ],
+            "tries": _tries(tries),
             "xcoms": {},
         }
 
@@ -154,6 +156,13 @@ class Reader:
             if path.exists():
                 found[key] = sorted(path.read_text(encoding="utf-8").splitlines())
         return found
+
+
+def _tries(tries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """How each try ended. What was never tried is listed as try 0; that is no try."""
+    return [
+        f"{number} {state}" for number, state in sorted((one["try_number"], one["state"]) for one in tries) if number
+    ]
 
 
 def _name(task: Mapping[str, Any]) -> str:
