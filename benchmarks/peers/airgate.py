@@ -65,9 +65,9 @@ class Airgate:
         return monotonic() - begin
 
     def spawn(self) -> None:
-        """Start the server without waiting for it."""
+        """Start the server without waiting for it. `AIRGATE_BENCH_COMMAND` names another build of it."""
         command = [
-            str(Path(sys.executable).with_name("airgate")),
+            os.environ.get("AIRGATE_BENCH_COMMAND", str(Path(sys.executable).with_name("airgate"))),
             *("up", "--dags", str(self.dags), "--data", str(self.data)),
             *("--host", "127.0.0.1", "--port", str(self.port)),
             *(("--database", self.database) if self.database else ()),

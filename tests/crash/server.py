@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from enum import Enum
+from collections.abc import Iterator, Sequence
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,49 @@ ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
 class Kind(Enum):
-    """What a process of the tree does. The value is how its title begins, below ``airgate: ``."""
+    """What a process of the tree does."""
 
-    SERVER = ""
-    NURSERY = "nursery"
-    FILE = "dag file"
-    TASK = "task"
-    SPARE = "idle"
+    SERVER = auto()
+    NURSERY = auto()
+    FILE = auto()
+    """Has imported a DAG file, and forks."""
+    TASK = auto()
+    """Runs a try."""
+    SPARE = auto()
+    """A fork that waits for a try."""
 
 
-def kind_of(process: psutil.Process, server_pid: int) -> Kind | None:
-    """What this process does; None for one that tells nothing, such as a program a task has started."""
-    if process.pid == server_pid:
-        return Kind.SERVER
+TITLES = {"nursery": Kind.NURSERY, "dag file": Kind.FILE, "task": Kind.TASK, "idle": Kind.SPARE}
+"""How the title of a process begins, below ``airgate: ``."""
+
+
+def by_kind(server: psutil.Process, below: Sequence[psutil.Process]) -> dict[Kind, list[psutil.Process]]:
+    """A server and its processes, in the order of pids. Programs that tasks have started belong to no kind."""
+    others = sorted(below, key=lambda process: int(process.pid))
+    kinds = {process.pid: kind for process in others if (kind := _titled(process)) is not None}
+    found: dict[Kind, list[psutil.Process]] = {Kind.SERVER: [server]}
+    for process in others:
+        kind = kinds.get(process.pid)
+        if kind is Kind.FILE and kinds.get(_parent(process)) is Kind.FILE:
+            kind = Kind.SPARE  # a fresh fork has its parent's title
+        if kind is not None:
+            found.setdefault(kind, []).append(process)
+    return found
+
+
+def _titled(process: psutil.Process) -> Kind | None:
     try:
         title = " ".join(process.cmdline())
     except psutil.Error:
         return None
-    for kind in (Kind.NURSERY, Kind.FILE, Kind.TASK, Kind.SPARE):
-        if title.startswith(f"airgate: {kind.value}"):
-            return kind
-    return None
+    return next((kind for begin, kind in TITLES.items() if title.startswith(f"airgate: {begin}")), None)
+
+
+def _parent(process: psutil.Process) -> int:
+    try:
+        return int(process.ppid())
+    except psutil.NoSuchProcess:
+        return 0
 
 
 class Api:

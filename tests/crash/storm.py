@@ -12,15 +12,17 @@ from time import monotonic
 import psutil  # type: ignore[import-untyped]  # the wheel has no type information
 
 from benchmarks.peers.airgate import Airgate
-from benchmarks.processes import pause, wait_for
+from benchmarks.processes import pause, tree_of, wait_for
 from benchmarks.wire import ConnectionLost
-from tests.crash.server import Api, Kind, kind_of
+from tests.crash.server import Api, Kind, by_kind
 
 DAG_IDS = ("one_task", "two_tasks", "three_tasks")
 POSTS_PER_SECOND = 12.0
 """Per poster. Enough that something always runs, little enough that the rest is worked off in time."""
-WEIGHTS = {Kind.SERVER: 1, Kind.NURSERY: 1, Kind.FILE: 2, Kind.TASK: 4, Kind.SPARE: 1}
-"""How often each kind is the next to be killed."""
+DECK = (Kind.SERVER, Kind.NURSERY, *[Kind.FILE] * 2, *[Kind.SPARE] * 2, *[Kind.TASK] * 6)
+"""What is killed in a dozen kills, in an order that chance decides."""
+APPEARS_WITHIN = 10.0
+"""Seconds in which a process of the kind that is next should be there: a nursery imports for seconds."""
 
 
 @dataclass
@@ -95,38 +97,45 @@ class Storm:
     def rage(self, number: int, *, within: float) -> None:
         """Kill `number` processes. Raises AssertionError if `within` seconds do not suffice."""
         begin = monotonic()
+        deck: list[Kind] = []
         while self.kills.total() < number:
             assert monotonic() - begin < within, f"only {dict(self.kills)} in {within:g} s"
             pause(self.random.uniform(0.0, 0.35))
-            self._kill_one()
+            if not deck:
+                deck = self.random.sample(DECK, len(DECK))
+            self._kill_one(deck.pop())
 
-    def _kill_one(self) -> None:
-        assert self.server.service is not None
-        tree = self.server.tree()
-        self.seen.update({process.pid: process for process in tree})
-        by_kind: dict[Kind, list[psutil.Process]] = {}
-        for process in tree:
-            kind = kind_of(process, self.server.service.process.pid)
-            if kind is not None:
-                by_kind.setdefault(kind, []).append(process)
-        kinds = sorted(by_kind, key=lambda kind: kind.name)
-        if not kinds:
-            return
-        kind = self.random.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
+    def _kill_one(self, kind: Kind) -> None:
         if kind is Kind.SERVER:
+            self._look()
             self.server.kill()
-            self.restart()
-        else:
-            victim = self.random.choice(sorted(by_kind[kind], key=lambda process: process.pid))
-            try:
-                victim.kill()
-            except psutil.NoSuchProcess:
-                return
+            self.slowest_restart = max(self.slowest_restart, self.server.start(within=30))
+            self.kills[kind] += 1
+            return
+        wait_for(lambda: self._hit(kind), within=APPEARS_WITHIN, every=0.005, what=f"a {kind.name} to kill")
         self.kills[kind] += 1
 
-    def restart(self) -> None:
-        """Start the server again on the same data folder."""
-        self.slowest_restart = max(self.slowest_restart, self.server.start(within=30))
+    def _hit(self, kind: Kind) -> bool:
+        """Kill one of this kind, if there is one that has not died meanwhile."""
+        victims = self._look().get(kind)
+        if not victims:
+            return False
+        try:
+            self.random.choice(victims).kill()
+        except psutil.NoSuchProcess:
+            return False
+        return True
+
+    def _look(self) -> dict[Kind, list[psutil.Process]]:
+        """The server's processes as they are now, by kind and in the order of pids.
+
+        A process outlives its dead parent, and leaves the server's tree: those once seen are followed further.
+        """
+        server, *tree = self.server.tree()
+        orphans = [process for process in self.seen.values() if process.is_running() and process != server]
+        for process in [*tree, *(one for orphan in orphans for one in tree_of(orphan.pid))]:
+            self.seen[process.pid] = process
+        return by_kind(server, [process for process in self.seen.values() if process.is_running()])
 
     def wait_until_nothing_is_left(self, *, within: float) -> None:
         """Wait until no process that was ever seen is still there. Raises NotInTime."""
