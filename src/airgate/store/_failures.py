@@ -48,16 +48,23 @@ def unavailable(reason: str) -> Unavailable:
 
 def explain(error: Exception) -> Exception:
     """The error to raise instead of `error`: itself where it is no driver's, or a defect of our own statements."""
+    meaning = _meaning(error)
+    if meaning is None:
+        return error
+    meaning.__cause__ = error
+    return meaning
+
+
+def _meaning(error: Exception) -> Exception | None:
     cause = error.orig if isinstance(error, StatementError) else error
     if isinstance(cause, UnicodeEncodeError | OverflowError) or isinstance(error, DataError):
         return InvalidInput(f"A value cannot be stored: {cause}", code="value")
-    if isinstance(error, DBAPIError):
-        if str(getattr(cause, "sqlstate", None)).startswith("54"):
-            return InvalidInput(f"A value is too long to be stored: {cause}", code="value")
-        reason = _reason(error)
-        if reason is not None:
-            return unavailable(reason)
-    return error
+    if not isinstance(error, DBAPIError):
+        return None
+    if str(getattr(cause, "sqlstate", None)).startswith("54"):
+        return InvalidInput(f"A value is too long to be stored: {cause}", code="value")
+    reason = _reason(error)
+    return None if reason is None else unavailable(reason)
 
 
 def answer_lost(error: DBAPIError) -> bool:

@@ -184,10 +184,11 @@ class Writer:
         """Wait for work and take all there is, in order; False once the queue has been closed."""
         jobs: list[Job] = []
         batches: dict[Any, Batch] = {}
-        busy = self.healthy and self._unsettled is None
+        restless = not self.healthy or self._unsettled is not None
         try:
-            entry = self._queue.get(timeout=None if busy else PROBE_SECONDS)
-            for _ in range(GROUP):
+            for number in range(GROUP):
+                wait = number == 0
+                entry = self._queue.get(block=wait, timeout=PROBE_SECONDS if wait and restless else None)
                 if entry is None:
                     return jobs, False
                 fn, item, future = entry
@@ -197,7 +198,6 @@ class Writer:
                     if fn not in batches:
                         jobs.append(batches.setdefault(fn, Batch(fn)))
                     batches[fn].add(item, future)
-                entry = self._queue.get_nowait()
         except Empty:
             pass
         return jobs, True

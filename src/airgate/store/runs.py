@@ -135,6 +135,8 @@ def insert_many(tx: Tx, runs: Sequence[DagRun]) -> list[int | None]:
 
     Of runs that clash with each other the first is kept.
     """
+    if not runs:
+        return []
     statement = tx.insert(_RUN).on_conflict_do_nothing().returning(_RUN.c.id, _RUN.c.seq)
     given = {row.id: row.seq for row in tx.run(statement, _MAPPING.encode_all(runs))}
     _count_up(tx, Counter((run.dag_id, run.state) for run in runs if run.id in given))

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from hashlib import sha512
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +343,19 @@ async def test_postgres_write_is_refused_with_the_reason_when_the_server_gives_o
 
     await database.write(meta.put, "later", "1")
     assert await database.read(meta.get, "n") is None
+    await database.close()
+
+
+async def test_postgres_refuses_a_name_too_long_for_its_indexes_as_wrong_input(
+    postgres: PostgresServer, postgres_template: str, store_secret: bytes
+) -> None:
+    database = await Database.open(postgres.url(postgres.new_database(postgres_template)), secret=store_secret)
+    name = "".join(sha512(bytes([number])).hexdigest() for number in range(100))  # nothing an index could compress
+
+    with pytest.raises(InvalidInput, match="too long"):
+        await database.write(meta.put, name, "1")
+
+    assert _healthy(database)
     await database.close()
 
 

@@ -14,6 +14,7 @@ from airgate.model.errors import Conflict, NotFound, Unavailable
 from airgate.model.event import Event
 from airgate.store import events, meta, pools
 from airgate.store import runs as run_store
+from airgate.store._writer import GROUP
 from airgate.store.database import Database, Tx
 from tests.contract.store.builders import START, make_run
 from tests.support.clock import Clock
@@ -57,6 +58,10 @@ async def _held(database: Database) -> tuple[Gate, asyncio.Future[None]]:
     future = database.write(gate)
     await asyncio.to_thread(gate.entered.wait, 30)
     return gate, future
+
+
+def _echo(tx: Tx, number: int) -> int:
+    return number
 
 
 def _append(tx: Tx, name: str) -> None:
@@ -115,6 +120,17 @@ async def test_writes_that_gathered_during_a_commit_are_committed_together(
     await asyncio.gather(*gathered)
 
     assert commits.count == 2
+
+
+async def test_no_write_is_forgotten_when_more_gathered_than_one_commit_takes(
+    database: Database, commits: Commits
+) -> None:
+    gate, _ = await _held(database)
+    gathered = [database.write(_echo, number) for number in range(2 * GROUP + 1)]
+    gate.open()
+
+    assert await asyncio.gather(*gathered) == list(range(2 * GROUP + 1))
+    assert commits.count == 4
 
 
 async def test_lone_write_is_not_kept_when_its_function_raises(database: Database) -> None:
