@@ -45,6 +45,10 @@ def _run(program: str, url: str, secret: bytes) -> subprocess.CompletedProcess[s
     )
 
 
+def _open_files() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
 async def _reopen(url: str, secret: bytes) -> None:
     await (await Database.open(url, secret=secret)).close()
 
@@ -59,6 +63,18 @@ async def test_what_was_written_is_there_when_the_database_is_opened_again(
     second = await Database.open(database_url, secret=store_secret)
     assert await second.read(meta.get, "n") == "1"
     await second.close()
+
+
+async def test_nothing_is_left_open_when_the_database_has_been_closed(database_url: str, store_secret: bytes) -> None:
+    await _reopen(database_url, store_secret)
+    before = _open_files()
+    for _ in range(3):
+        database = await Database.open(database_url, secret=store_secret)
+        await database.write(meta.put, "n", "1")
+        await asyncio.gather(*(database.read(meta.get, "n") for _ in range(10)))
+        await database.close()
+
+    assert _open_files() == before
 
 
 async def test_every_write_whose_future_resolved_survives_a_kill(database_url: str, store_secret: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
+from airgate.model.errors import Conflict, NotFound
 from airgate.model.event import Event
 from airgate.model.query import Order, Page, RunFilter
 from airgate.model.run import DagRun, TaskInstance, XCom
@@ -147,6 +149,33 @@ async def test_any_event_comes_back(store: Database, payload: dict[str, Any], mo
 
     (found,) = await store.read(events.after, seq, 10)
     assert (found.payload, found.at) == (payload, moment)
+
+
+steps = st.tuples(
+    st.sampled_from(["insert", "save", "delete"]),
+    st.integers(0, 4),
+    st.none() | st.integers(0, 3),
+    st.sampled_from(RunState),
+)
+
+
+@QUICK
+@given(changes=st.lists(steps, max_size=25))
+async def test_counters_are_what_lists_hold_after_any_changes(store: Database, changes: list[Any]) -> None:
+    """Refused changes among them: runs that exist, dates that are taken, runs that do not exist."""
+    dag_id = f"dag {next(names)}"
+    for what, number, hours, state in changes:
+        date = None if hours is None else at(hours)
+        run = make_run(f"r{number}", dag_id=dag_id, state=state, logical_date=date)
+        change = {"insert": (runs.insert, run), "save": (runs.save, [replace(run, logical_date=None)])}
+        with suppress(Conflict, NotFound):
+            await store.write(*change.get(what, (runs.delete, dag_id, run.run_id)))
+
+    listing = await store.read(runs.list_runs, RunFilter(dag_ids=(dag_id,)), Order("seq"), Page())
+    assert listing.total == len(listing.items)
+    for state in RunState:
+        counted = await store.read(runs.count, RunFilter(dag_ids=(dag_id,), states=(state,)))
+        assert counted == sum(run.state is state for run in listing.items)
 
 
 @QUICK
