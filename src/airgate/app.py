@@ -64,6 +64,7 @@ async def _serve(settings: Settings, announce: Announce) -> int:
         rooms = await build(settings, stack)
         listening = _listen(settings.host, settings.port)
         server = _Server(_uvicorn_config(rooms.app))
+        await rooms.engine.load()
         created = await rooms.access.first_administrator(settings.admin.user, settings.admin.password)
         _stop_on_signals(server)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")

@@ -15,7 +15,7 @@ import msgspec
 
 from airgate.engine.snapshot import Key, RunSnapshot, key_of
 from airgate.model.event import Event
-from airgate.model.run import DagRun, TaskInstance
+from airgate.model.run import DagRun, TaskInstance, XCom
 from airgate.model.states import RunState
 from airgate.model.trigger import TriggerState
 from airgate.store import events, runs, tasks, triggers, xcoms
@@ -37,6 +37,7 @@ class Batch(msgspec.Struct, kw_only=True):
     archived: list[TaskInstance] = []
     fresh: list[TaskInstance] = []
     """Instances whose new try begins: the XComs of earlier ones go."""
+    xcoms: list[XCom] = []
     events: list[Event] = []
     after: list[Callable[[], None]] = []
     waiters: list[asyncio.Future[None]] = []
@@ -45,6 +46,12 @@ class Batch(msgspec.Struct, kw_only=True):
     def writes(self) -> bool:
         """Whether there is anything to store."""
         return bool(self.run or self.created or self.changed or self.archived or self.events)
+
+    def fail(self, error: Exception) -> None:
+        """Tell whoever waits for the commit that there will be none."""
+        for future in self.waiters:
+            if not future.done():
+                future.set_exception(error)
 
 
 class Active:
@@ -55,6 +62,8 @@ class Active:
         self.dirty = False
         self.pumping = False
         self.finished = False
+        self.held = False
+        """Somebody is about to delete it: what happens meanwhile is kept, and neither written nor acted upon."""
         self.ask_all = True
         """Decide on everything next time, not only on what `changed` names."""
         self.changed: set[Key] = set()
@@ -64,10 +73,16 @@ class Active:
         self._created: set[Key] = set()
         self._archived: list[TaskInstance] = []
         self._fresh: list[TaskInstance] = []
+        self._xcoms: list[XCom] = []
         self._run_changed = False
         self._events: list[Event] = []
         self._after: list[Callable[[], None]] = []
         self._waiters: list[asyncio.Future[None]] = []
+
+    @property
+    def moves(self) -> bool:
+        """Whether what changes is to be written and acted upon now."""
+        return not (self.finished or self.held)
 
     @property
     def run(self) -> DagRun:
@@ -115,6 +130,10 @@ class Active:
             choices = {name: choice for name, choice in self.snapshot.choices.items() if name != key}
             self.snapshot = msgspec.structs.replace(self.snapshot, choices=choices)
 
+    def leave_xcoms(self, xcoms: Iterable[XCom]) -> None:
+        """Have XComs stored with the next batch."""
+        self._xcoms.extend(xcoms)
+
     def archive(self, instance: TaskInstance | None) -> None:
         """Keep a finished try in history."""
         if instance is not None:
@@ -144,12 +163,14 @@ class Active:
             changed=changed,
             archived=self._archived,
             fresh=self._fresh,
+            xcoms=self._xcoms,
             events=self._events,
             after=self._after,
             waiters=self._waiters,
         )
         self._unsaved, self._created = {}, set()
-        self._archived, self._fresh, self._events, self._after, self._waiters = [], [], [], [], []
+        self._archived, self._fresh, self._xcoms = [], [], []
+        self._events, self._after, self._waiters = [], [], []
         self._run_changed = False
         return batch
 
@@ -172,6 +193,8 @@ def store_batch(tx: Tx, batch: Batch, now: datetime) -> None:
         tasks.archive(tx, batch.archived)
     for one in batch.fresh:
         xcoms.clear_try(tx, one.dag_id, one.run_id, one.task_id, one.map_index)
+    if batch.xcoms:
+        xcoms.put_many(tx, batch.xcoms)
     if batch.run is not None:
         runs.save(tx, [stamp(batch.run, updated_at=now)])
         state = _trigger_state(batch.run)

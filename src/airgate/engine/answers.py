@@ -6,30 +6,46 @@ Airflow's supervisor answers it, with an ``ErrorResponse`` as the body rather th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+import structlog
 
 from airgate.engine.ports import TaskMessageError
 from airgate.engine.startup import run_map
 from airgate.model.admin import Variable
-from airgate.model.errors import NotFound
+from airgate.model.errors import NotFound, Unavailable
 from airgate.model.query import RunFilter, TaskFilter
 from airgate.model.run import TaskInstance, XCom
 from airgate.model.states import RunState, TaskState
 from airgate.store import connections, dags, runs, tasks, variables, xcoms
 from airgate.store.database import Database, Tx
 
+log = structlog.get_logger(__name__)
+
 Body = dict[str, Any]
 Answer = Body | None
 
 
+RETRY = 0.2
+RETRY_MAX = 5.0
+"""Seconds between attempts to answer while the database is gone; doubled from the first to the second."""
+
+
 class Answers:
-    """Answers requests of any try. Writes are submitted in order and not awaited: the try's end commits after them."""
+    """Answers requests of any try. While the database is gone, they wait.
+
+    A try's own XComs are submitted in order and not awaited. What is not known to be stored when the try ends
+    (`unsure_xcoms`) is committed once more, together with that end.
+    """
 
     def __init__(self, database: Database, *, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
+        self._xcoms: dict[UUID, list[tuple[XCom, asyncio.Future[None]]]] = {}
         self._table: Mapping[str, Callable[[TaskInstance, Body], Awaitable[Answer]]] = {
             "GetVariable": self._get_variable,
             "GetVariableKeys": self._get_variable_keys,
@@ -69,7 +85,19 @@ class Answers:
                 "API_SERVER_ERROR",
                 {"status_code": 501, "message": f"Airgate's engine does not answer {body.get('type')} yet."},
             )
-        return await handler(instance, body)
+        delay = RETRY
+        while True:
+            try:
+                return await handler(instance, body)
+            except Unavailable as error:
+                log.warning("A task's request waits for the database", request=body.get("type"), reason=error.detail)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_MAX)
+
+    def unsure_xcoms(self, instance: TaskInstance) -> tuple[XCom, ...]:
+        """XComs this try has left, of which it is not known whether they are in the store. Each is given once."""
+        left = self._xcoms.pop(instance.id, ())
+        return tuple({(one.map_index, one.key): one for one, written in left if not _is_stored(written)}.values())
 
     async def _nothing(self, instance: TaskInstance, body: Body) -> Answer:
         return None
@@ -176,13 +204,21 @@ class Answers:
         written = self._database.write(xcoms.put, entry)
         if entry.task_id != instance.task_id or entry.run_id != instance.run_id:
             await written  # somebody else may read it before this try ends
+        else:
+            written.add_done_callback(_heard)
+            self._xcoms.setdefault(instance.id, []).append((entry, written))
         return None
 
     async def _delete_xcom(self, instance: TaskInstance, body: Body) -> Answer:
-        index = body.get("map_index")
-        _ = self._database.write(
-            xcoms.delete, body["dag_id"], body["run_id"], body["task_id"], body["key"], -1 if index is None else index
-        )
+        index = -1 if body.get("map_index") is None else body["map_index"]
+        key = (body["dag_id"], body["run_id"], body["task_id"], body["key"], index)
+        left = self._xcoms.get(instance.id, [])
+        left[:] = [
+            (entry, written)
+            for entry, written in left
+            if (entry.dag_id, entry.run_id, entry.task_id, entry.key, entry.map_index) != key
+        ]
+        await self._database.write(xcoms.delete, *key)
         return None
 
     # --- runs and task instances -----------------------------------------------------------------
@@ -259,6 +295,16 @@ class Answers:
             "tags": list(found.spec.tags),
             "next_dagrun": found.next_run.logical_date if found.next_run else None,
         }
+
+
+def _is_stored(written: asyncio.Future[None]) -> bool:
+    return written.done() and not written.cancelled() and written.exception() is None
+
+
+def _heard(written: asyncio.Future[None]) -> None:
+    # Whether it succeeded is asked when the try ends.
+    if not written.cancelled():
+        written.exception()
 
 
 def _missing(error: str, **detail: Any) -> Body:

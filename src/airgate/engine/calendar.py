@@ -51,6 +51,8 @@ class Calendar:
         self._clock = clock
         self._new_id = new_id
         self._next: dict[str, tuple[UUID, RunDates | None]] = {}
+        self._taken: dict[str, RunDates] = {}
+        """The newest dates at which there was a run already that the schedule did not make."""
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._work: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -66,6 +68,7 @@ class Calendar:
     def forget(self, dag_id: str) -> None:
         """A DAG is gone."""
         self._next.pop(dag_id, None)
+        self._taken.pop(dag_id, None)
         self._disarm(dag_id)
 
     def stop(self) -> None:
@@ -82,7 +85,9 @@ class Calendar:
         task.add_done_callback(lambda _: self._done(dag_id))
 
     def _done(self, dag_id: str) -> None:
-        self._work.pop(dag_id, None)
+        task = self._work.pop(dag_id)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("The calendar made a mistake", dag_id=dag_id, error=repr(error), exc_info=error)
         if dag_id in self._again:
             self._again.discard(dag_id)
             self.consider(dag_id)
@@ -102,7 +107,7 @@ class Calendar:
                 if following.run_after > self._clock():
                     self._arm(dag_id, following.run_after)
                     return
-                if self._scheduler.unfinished(dag_id) >= dag.spec.max_active_runs:
+                if self._scheduler.roster.unfinished(dag_id) >= dag.spec.max_active_runs:
                     return  # considered again when a run of it ends
                 await self._make(dag, following)
         except Unavailable as error:
@@ -119,12 +124,12 @@ class Calendar:
             if fresh:
                 return known[1]
         newest = await self._database.read(runs.newest_scheduled, dag.dag_id)
+        last = _newer(_dates(newest) if newest else None, self._taken.get(dag.dag_id))
+        return await self._ask(dag, last)
+
+    async def _ask(self, dag: Dag, last: RunDates | None) -> RunDates | None:
         following = await self._timetables.next_run(
-            dag.dag_id,
-            last=_dates(newest) if newest else None,
-            earliest=dag.spec.earliest,
-            latest=dag.spec.latest,
-            catchup=dag.spec.catchup,
+            dag.dag_id, last=last, earliest=dag.spec.earliest, latest=dag.spec.latest, catchup=dag.spec.catchup
         )
         self._next[dag.dag_id] = (dag.version.id, following)
         await self._database.write(dags.set_next_run, dag.dag_id, _next_run(following))
@@ -154,14 +159,10 @@ class Calendar:
             made = await self._database.write(runs.insert, run)
         except Conflict:
             # A manual run took that date or id. Airflow goes on with the date after it, and so do we.
-            made = None
-        following = await self._timetables.next_run(
-            dag.dag_id, last=dates, earliest=dag.spec.earliest, latest=dag.spec.latest, catchup=dag.spec.catchup
-        )
-        self._next[dag.dag_id] = (dag.version.id, following)
-        if made is not None:
+            self._taken[dag.dag_id] = dates
+        else:
             self._scheduler.accepted(made)
-        await self._database.write(dags.set_next_run, dag.dag_id, _next_run(following))
+        await self._ask(dag, dates)
 
     def _arm(self, dag_id: str, at: datetime) -> None:
         self._later(dag_id, max(0.0, (at - self._clock()).total_seconds()) + 0.001)
@@ -180,6 +181,12 @@ class Calendar:
 def _stale(dates: RunDates | None, now: datetime) -> bool:
     # Without catching up, a date that passed while the DAG was paused or full gives way to the newest one.
     return dates is None or dates.run_after <= now
+
+
+def _newer(one: RunDates | None, other: RunDates | None) -> RunDates | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda dates: dates.run_after)
 
 
 def _dates(run: DagRun) -> RunDates:

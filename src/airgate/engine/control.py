@@ -1,19 +1,22 @@
 """Changes made by hand: marking, clearing, notes, deleting, pausing.
 
-A run that is being worked on is changed in the scheduler's memory, any other in the store; which of the two it is can
-change only on the event loop, so each change decides and applies without waiting in between.
+A run that is being worked on is changed in the scheduler's memory, any other in the store. While it is being changed
+it neither starts nor goes on, and nobody else changes it by hand: what an edit is made on is what it is applied to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from airgate.engine import clearing
-from airgate.engine.active import Active, Batch, store_batch
+from airgate.engine.active import Active, Batch, RunKey, store_batch
 from airgate.engine.registry import Registry
 from airgate.engine.scheduler import Scheduler, run_finished
 from airgate.engine.snapshot import Graph, RunSnapshot
@@ -56,6 +59,8 @@ class Control:
         self._registry = registry
         self._clock = clock
         self._new_id = new_id
+        self._locks: dict[RunKey, asyncio.Lock] = {}
+        self._users: Counter[RunKey] = Counter()
 
     # --- runs ------------------------------------------------------------------------------------
 
@@ -82,8 +87,9 @@ class Control:
 
     async def delete_run(self, dag_id: str, run_id: str) -> None:
         """Delete a run and all that is known of it. Its tries are ended."""
-        self._scheduler.forget(dag_id, run_id)
-        await self._database.write(runs.delete, dag_id, run_id)
+        async with self._alone(dag_id, run_id):
+            await self._database.write(runs.delete, dag_id, run_id)
+            self._scheduler.forget(dag_id, run_id)
 
     # --- task instances --------------------------------------------------------------------------
 
@@ -187,37 +193,67 @@ class Control:
 
     async def delete_dag(self, dag_id: str) -> None:
         """Forget a DAG and its history. Raises Conflict while tries of it run."""
+        await self._scheduler.roster.recovered()
         await self._database.read(dags.get, dag_id)
-        unfinished = self._scheduler.running(dag_id)
-        for key in unfinished:
-            active = self._scheduler.active(*key)
-            if active is not None and any(one.state is TaskState.RUNNING for one in active.snapshot.instances.values()):
-                raise Conflict(f"Task instances of dag with id: '{dag_id}' are still running", code="dag_running")
-        for key in unfinished:
-            self._scheduler.forget(*key)
-        self._scheduler.queue.clear(dag_id)
+        if self._scheduler.roster.has_tries(dag_id):
+            raise Conflict(f"Task instances of dag with id: '{dag_id}' are still running", code="dag_running")
+        unfinished = self._scheduler.roster.unfinished_of(dag_id)
+        dag = self._registry.dag(dag_id)
         self._registry.drop((dag_id,))
-        await self._database.write(dags.delete, dag_id)
+        async with AsyncExitStack() as stack:
+            try:
+                for key in unfinished:
+                    await stack.enter_async_context(self._alone(*key))
+                await self._database.write(dags.delete, dag_id)
+            except BaseException:
+                if dag is not None:
+                    self._scheduler.dag_changed(dag)
+                raise
+            for key in unfinished:
+                self._scheduler.forget(*key)
 
     # --- how a change is applied -----------------------------------------------------------------
 
-    async def _edit(self, dag_id: str, run_id: str, editor: Editor) -> None:
-        await self._scheduler.begun(dag_id, run_id)
-        active = self._scheduler.active(dag_id, run_id)
-        if active is None:
-            snapshot = await self._stored(dag_id, run_id)
-            await self._scheduler.begun(dag_id, run_id)  # it may have started meanwhile
-            active = self._scheduler.active(dag_id, run_id)
-            if active is None:
-                await self._edit_stored(snapshot, editor)
-                return
-        await self._edit_active(active, editor)
+    @asynccontextmanager
+    async def _alone(self, dag_id: str, run_id: str) -> AsyncIterator[None]:
+        """Nobody else changes this run by hand meanwhile, and it neither starts nor goes on.
 
-    async def _edit_active(self, active: Active, editor: Editor) -> None:
+        Raises:
+            Unavailable: runs of before the last stop have not been taken up yet.
+        """
+        await self._scheduler.roster.recovered()
+        key = (dag_id, run_id)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        self._users[key] += 1
+        try:
+            async with lock:
+                await self._scheduler.roster.begun(dag_id, run_id)
+                self._scheduler.hold(dag_id, run_id)
+                try:
+                    yield
+                finally:
+                    self._scheduler.let_go(dag_id, run_id)
+        finally:
+            self._users[key] -= 1
+            if not self._users[key]:
+                del self._users[key], self._locks[key]
+
+    async def _edit(self, dag_id: str, run_id: str, editor: Editor) -> None:
+        committed: asyncio.Future[None] | None = None
+        async with self._alone(dag_id, run_id):
+            active = self._scheduler.roster.get(dag_id, run_id)
+            if active is None:
+                await self._edit_stored(await self._stored(dag_id, run_id), editor)
+            else:
+                committed = self._edit_active(active, editor)
+        if committed is not None:
+            await committed
+
+    def _edit_active(self, active: Active, editor: Editor) -> asyncio.Future[None]:
         edit = editor(active.snapshot, self._clock())
         if edit.run is not None and edit.run.state.finished:
             active.tell(run_finished(edit.run, "marked", self._clock()))
-        await self._scheduler.change(
+        return self._scheduler.change(
             active, changed=edit.changed, archived=edit.archived, stops=edit.stops, run=edit.run
         )
 
@@ -225,18 +261,11 @@ class Control:
         edit = editor(snapshot, self._clock())
         before = snapshot.run
         run = edit.run or before
-        was_queued = self._scheduler.queue.withdraw(before.dag_id, before.run_id)
         batch = Batch(run=edit.run, changed=list(edit.changed), archived=list(edit.archived))
         if run.state.finished and not before.state.finished:
             batch.events.append(run_finished(run, "marked", self._clock()))
-        try:
-            await self._database.write(store_batch, batch, self._clock())
-        except BaseException:
-            if was_queued is not None:
-                self._scheduler.accepted(was_queued, fresh=False)
-            raise
-        if run.state is RunState.QUEUED:
-            self._scheduler.accepted(run, fresh=False)
+        await self._database.write(store_batch, batch, self._clock())
+        self._scheduler.stored(run, was=before.state)
 
     async def _stored(self, dag_id: str, run_id: str) -> RunSnapshot:
         def read(tx: Tx) -> RunSnapshot:

@@ -15,9 +15,10 @@ from airgate.engine.active import Active
 from airgate.engine.decide import fail_fast, skip_downstream
 from airgate.engine.ports import TaskMessageError
 from airgate.engine.retry import Killed, Outcome
+from airgate.engine.roster import Roster
 from airgate.engine.snapshot import SkipChoice, key_of
 from airgate.engine.tries import TryTalk
-from airgate.model.run import DagRun, TaskInstance
+from airgate.model.run import DagRun, TaskInstance, XCom
 from airgate.model.states import TaskState
 
 FLUSH_AFTER = 0.05
@@ -30,9 +31,6 @@ TriggerRun = Callable[[TaskInstance, Body], Awaitable[Body | None]]
 class Runs(Protocol):
     """The scheduler, as the desk needs it."""
 
-    def active(self, dag_id: str, run_id: str) -> Active | None:
-        """A running run."""
-
     def change(
         self,
         active: Active,
@@ -40,11 +38,9 @@ class Runs(Protocol):
         changed: Iterable[TaskInstance] = (),
         archived: Iterable[TaskInstance] = (),
         stops: Iterable[UUID] = (),
+        xcoms: Iterable[XCom] = (),
     ) -> asyncio.Future[None]:
         """Apply changes to a run; the future resolves when they are committed."""
-
-    def kick(self, active: Active) -> None:
-        """Something about a run has changed."""
 
     def call_back(self, run: DagRun, instance: TaskInstance, kind: str, reason: str) -> None:
         """Have a callback run."""
@@ -56,22 +52,36 @@ class Runs(Protocol):
 class Desk:
     """Implements `airgate.engine.tries.TryOwner`."""
 
-    def __init__(self, runs: Runs, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]) -> None:
+    def __init__(
+        self, runs: Runs, roster: Roster, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]
+    ) -> None:
         self._runs = runs
+        self._roster = roster
         self._clock = clock
         self._new_id = new_id
         self.trigger: TriggerRun | None = None
         """How a try triggers a run; set by the engine, which knows how runs are planned."""
 
     async def try_ended(self, talk: TryTalk, outcome: Outcome) -> None:
-        """The try has ended like this; returns once that is committed."""
-        await self.end(talk.instance, outcome)
+        """The try says that it has ended like this; returns once that is committed."""
+        committed = self.end(talk.instance, outcome, talk.unsure_xcoms())
+        if committed is not None:
+            await committed
 
-    async def end(self, tried: TaskInstance, outcome: Outcome) -> None:
-        """End the try that `tried` is, or was, in; returns once that is committed."""
+    def try_gone(self, talk: TryTalk, outcome: Outcome | None) -> None:
+        """The try's process is done with it, and has ended like this where it did not say so itself."""
+        if outcome is not None:
+            self.end(talk.instance, outcome, talk.unsure_xcoms())
+        self._runs.try_left(talk)
+
+    def end(self, tried: TaskInstance, outcome: Outcome, xcoms: Iterable[XCom] = ()) -> asyncio.Future[None] | None:
+        """End the try that `tried` is, or was, in. Gives the commit of that; None where nothing is left to end.
+
+        `xcoms` are committed with it: those it left of which it is not known yet whether they are in the store.
+        """
         found = self._current(tried)
         if found is None:
-            return
+            return None
         active, instance = found
         task = active.snapshot.graph.tasks.get(instance.task_id)
         result = retry.after_try(
@@ -82,19 +92,17 @@ class Desk:
             now=self._clock(),
             new_id=self._new_id,
         )
+        if result.instance is instance:
+            return None  # marked by hand, timed out or removed before: that stands
         archived = () if result.archived is None else (result.archived,)
-        committed = self._runs.change(active, changed=(result.instance,), archived=archived)
+        committed = self._runs.change(active, changed=(result.instance,), archived=archived, xcoms=xcoms)
         if isinstance(outcome, Killed):
             self._call_back_killed(active, instance, result.instance)
         if result.instance.state is TaskState.FAILED:
             stopped = fail_fast(active.snapshot, key_of(instance), self._clock())
             if stopped.changed:
                 committed = self._runs.change(active, changed=stopped.changed, stops=stopped.stops)
-        await committed
-
-    def try_gone(self, talk: TryTalk) -> None:
-        """The try's process is done with it."""
-        self._runs.try_left(talk)
+        return committed
 
     def try_changed(self, talk: TryTalk, changes: dict[str, Any]) -> None:
         """Fields of the task instance change while it runs; written with the next commit, or a moment later."""
@@ -131,20 +139,21 @@ class Desk:
 
     def _flush(self, active: Active) -> None:
         active.flush = None
-        self._runs.kick(active)
+        _ = self._runs.change(active)
 
     def _current(self, tried: TaskInstance) -> tuple[Active, TaskInstance] | None:
         """The run and the present form of a try's instance; None once the try is no longer the present one.
 
         An instance cleared while its try ran has a new id already, and waits for that very try to end.
         """
-        active = self._runs.active(tried.dag_id, tried.run_id)
+        active = self._roster.get(tried.dag_id, tried.run_id)
         instance = None if active is None else active.snapshot.get(tried.task_id, tried.map_index)
         if active is None or instance is None:
             return None
-        if instance.id != tried.id and instance.state is not TaskState.RESTARTING:
-            return None
-        return active, instance
+        if instance.id == tried.id:
+            return active, instance
+        is_cleared = instance.state is TaskState.RESTARTING and instance.try_number == tried.try_number
+        return (active, instance) if is_cleared else None
 
     def _call_back_killed(self, active: Active, tried: TaskInstance, now: TaskInstance) -> None:
         """A try that was killed cannot call back for itself."""

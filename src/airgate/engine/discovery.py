@@ -1,6 +1,6 @@
 """Which files of a DAG folder are DAG files, and which version each of them is in.
 
-Airflow's rules: Python files that mention both ``dag`` and ``airflow`` (its "safe mode"), minus what
+Airflow's rules: Python files that mention ``airflow`` and a ``dag`` or an ``asset`` (its "safe mode"), minus what
 ``.airflowignore`` files name, in glob syntax as Airflow 3 reads them.
 """
 
@@ -12,9 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+import structlog
 from pathspec import GitIgnoreSpec
 
 from airgate.engine.ports import FileVersion
+
+log = structlog.get_logger(__name__)
 
 IGNORE_FILE = ".airflowignore"
 _SKIPPED_FOLDERS = frozenset({"__pycache__", ".git", ".venv", "node_modules"})
@@ -46,7 +49,7 @@ def discover(root: Path) -> Discovered:
 
 def _may_define_dags(text: bytes) -> bool:
     lowered = text.lower()
-    return b"dag" in lowered and b"airflow" in lowered
+    return b"airflow" in lowered and (b"dag" in lowered or b"asset" in lowered)
 
 
 def _python_files(root: Path) -> Iterator[str]:
@@ -54,8 +57,7 @@ def _python_files(root: Path) -> Iterator[str]:
     for folder, names, files in os.walk(root, followlinks=True):
         here = Path(folder)
         if IGNORE_FILE in files and (text := _read(here / IGNORE_FILE)) is not None:
-            lines = (line for line in text.decode(errors="replace").splitlines() if not line.startswith("#"))
-            specs.append((here, GitIgnoreSpec.from_lines(lines)))
+            specs.append((here, _ignore_spec(text.decode(errors="replace"))))
         active = [(base, spec) for base, spec in specs if here == base or base in here.parents]
         names[:] = sorted(
             name for name in names if name not in _SKIPPED_FOLDERS and not _ignored(here / name, active, folder=True)
@@ -63,6 +65,19 @@ def _python_files(root: Path) -> Iterator[str]:
         for name in sorted(files):
             if name.endswith(".py") and not _ignored(here / name, active):
                 yield (here / name).relative_to(root).as_posix()
+
+
+def _ignore_spec(text: str) -> GitIgnoreSpec:
+    """The patterns of an ignore file; lines that are none are passed over."""
+    lines = []
+    for line in text.splitlines():
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except ValueError as error:
+            log.debug("A line of an ignore file is no pattern", line=line, reason=str(error))
+        else:
+            lines.append(line)
+    return GitIgnoreSpec.from_lines(lines)
 
 
 def _ignored(path: Path, specs: list[tuple[Path, GitIgnoreSpec]], *, folder: bool = False) -> bool:

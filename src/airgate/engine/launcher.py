@@ -7,24 +7,39 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 from uuid import UUID
+
+import structlog
 
 from airgate.engine.active import Active
 from airgate.engine.answers import Answers
-from airgate.engine.ports import Executor, Slot, Work
+from airgate.engine.ports import Slot, Work
 from airgate.engine.retry import may_retry
 from airgate.engine.startup import log_file, startup_map
 from airgate.engine.tries import CallbackTalk, TryOwner, TryTalk
 from airgate.model.run import DagRun, TaskInstance
+
+log = structlog.get_logger(__name__)
+
+
+class Slots(Protocol):
+    """Where processes come from, as the launcher needs it."""
+
+    def slot_for(self, dag_id: str) -> Slot | None:
+        """Reserve a process that has imported this DAG, where one is ready."""
+
+    def runs_from(self, dag_id: str) -> str | None:
+        """The key of the file version this DAG runs from now; None while its file was not imported."""
 
 
 class Launcher:
     """Knows every try that lives, and the callbacks that wait for a process."""
 
     def __init__(
-        self, executor: Executor, answers: Answers, owner: TryOwner, *, clock: Callable[[], datetime], logs: Path
+        self, slots: Slots, answers: Answers, owner: TryOwner, *, clock: Callable[[], datetime], logs: Path
     ) -> None:
-        self._executor = executor
+        self._slots = slots
         self._answers = answers
         self._owner = owner
         self._clock = clock
@@ -40,14 +55,23 @@ class Launcher:
         """Whether any try's process lives."""
         return bool(self._talks)
 
-    def launch(self, active: Active, instance: TaskInstance, slot: Slot, file: str) -> None:
-        """Start a try that is committed as running."""
+    def launch(self, active: Active, instance: TaskInstance, slot: Slot, file: str) -> bool:
+        """Start a try that is committed as running. False: the slot's process has died, and nothing has begun."""
         task = active.snapshot.graph.tasks.get(instance.task_id)
         talk = TryTalk(instance, slot, self._owner, self._answers, clock=self._clock)
+        startup = startup_map(active.run, instance, file=file, should_retry=may_retry(instance, task))
         self._talks[instance.id] = talk
         self.quiet.clear()
-        startup = startup_map(active.run, instance, file=file, should_retry=may_retry(instance, task))
-        slot.start(self._work(instance, startup), talk)
+        try:
+            started = slot.start(self._work(instance, startup), talk)
+        except (OSError, ValueError) as error:
+            # No folder for its log, or a conf that has no form on the wire: trying elsewhere would end the same way.
+            slot.release()
+            talk.ended(f"it could not be started: {error}")
+            return True
+        if not started:
+            self.gone(talk)
+        return started
 
     def gone(self, talk: TryTalk) -> None:
         """A try's process is done with it."""
@@ -66,24 +90,45 @@ class Launcher:
         for try_id in list(self._talks):
             self.stop(try_id, grace)
 
-    def call_back(
-        self, run: DagRun, instance: TaskInstance, file_key: str, file: str, *, kind: str, reason: str
-    ) -> None:
-        """Have a callback run in a process of this file version, as soon as there is one."""
+    def call_back(self, run: DagRun, instance: TaskInstance, file: str, *, kind: str, reason: str) -> None:
+        """Have a callback run in a process that has imported its DAG, as soon as there is one."""
         startup = startup_map(run, instance, file=file, should_retry=False)
-        work = self._work(instance, startup, callback=kind, reason=reason)
-        self._callbacks.setdefault(file_key, deque()).append((work, instance))
+        try:
+            work = self._work(instance, startup, callback=kind, reason=reason)
+        except OSError as error:
+            log.warning("A callback is not run: its log cannot be written", dag_id=run.dag_id, reason=str(error))
+            return
+        self._callbacks.setdefault(run.dag_id, deque()).append((work, instance))
 
-    def drain(self, file_key: str) -> None:
-        """Start waiting callbacks while there are slots."""
-        queue = self._callbacks.get(file_key)
-        while queue and (slot := self._executor.reserve(file_key)) is not None:
-            work, instance = queue.popleft()
-            slot.start(work, CallbackTalk(instance, self._answers))
+    def drain(self, dag_id: str) -> None:
+        """Start a DAG's waiting callbacks while there are slots."""
+        queue = self._callbacks.get(dag_id)
+        while queue and (slot := self._slots.slot_for(dag_id)) is not None:
+            work, instance = queue[0]
+            try:
+                started = slot.start(work, CallbackTalk(instance, self._answers))
+            except ValueError as error:
+                slot.release()
+                log.warning("A callback is not run", dag_id=dag_id, reason=str(error))
+                started = True
+            if started:
+                queue.popleft()
+        if not queue:
+            self._callbacks.pop(dag_id, None)
+
+    def drain_file(self, file_key: str) -> None:
+        """Start waiting callbacks of the DAGs that this file version runs."""
+        for dag_id in [one for one in self._callbacks if self._slots.runs_from(one) == file_key]:
+            self.drain(dag_id)
 
     def waiting(self) -> Mapping[str, int]:
         """How many callbacks wait for each file version."""
-        return {key: len(queue) for key, queue in self._callbacks.items() if queue}
+        counts: dict[str, int] = {}
+        for dag_id, queue in self._callbacks.items():
+            key = self._slots.runs_from(dag_id)
+            if key is not None:
+                counts[key] = counts.get(key, 0) + len(queue)
+        return counts
 
     def _work(
         self, instance: TaskInstance, startup: dict[str, object], *, callback: str | None = None, reason: str = ""

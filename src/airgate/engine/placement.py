@@ -73,8 +73,13 @@ class Placement:
 
     def slot_for(self, dag_id: str) -> Slot | None:
         """Reserve a process for a try of this DAG, where one is ready."""
+        key = self.runs_from(dag_id)
+        return None if key is None else self._executor.reserve(key)
+
+    def runs_from(self, dag_id: str) -> str | None:
+        """The key of the file version this DAG runs from now; None while its file was not imported."""
         version = self._version_of(dag_id)
-        return None if version is None else self._executor.reserve(version.key)
+        return None if version is None else version.key
 
     def enqueue(self, waiting: Waiting) -> None:
         """A queued instance waits for a process of its file."""
@@ -82,18 +87,14 @@ class Placement:
 
     def next_queued(self, file_key: str) -> TaskInstance | None:
         """The most urgent queued instance that this file version can run."""
-        candidates = [
-            one
-            for one in self._queued.values()
-            if (version := self._version_of(one.instance.dag_id)) is not None and version.key == file_key
-        ]
+        candidates = [one for one in self._queued.values() if self.runs_from(one.instance.dag_id) == file_key]
         return min(candidates, key=urgency).instance if candidates else None
 
     def tell_demand(self, extra: Mapping[str, int]) -> None:
         """Tell the executor how many tries wait for each file; `extra` counts callbacks that wait too."""
         counts = dict(extra)
         for one in self._queued.values():
-            version = self._version_of(one.instance.dag_id)
-            if version is not None:
-                counts[version.key] = counts.get(version.key, 0) + 1
+            key = self.runs_from(one.instance.dag_id)
+            if key is not None:
+                counts[key] = counts.get(key, 0) + 1
         self._executor.demand(counts)

@@ -35,15 +35,20 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 class Slot(Protocol):
     """A warm process (here or on another machine) that will run exactly one piece of work at a time.
 
-    Obligations: after `start`, exactly one `TryListener.ended` follows, whatever happens to the process; after
-    `release` without `start`, none does. `stop` is a request: SIGTERM now, SIGKILL after `grace` seconds.
+    Obligations: after a `start` that was True, exactly one `TryListener.ended` follows, whatever happens to the
+    process; after one that was False, or after `release`, none does. `stop` is a request: SIGTERM now, SIGKILL after
+    `grace` seconds.
     """
 
     pid: int
     hostname: str
 
-    def start(self, work: Work, listener: TryListener) -> None:
-        """Send the work to the process. Never blocks, never raises for a process that has just died."""
+    def start(self, work: Work, listener: TryListener) -> bool:
+        """Send the work to the process. False: it had died before, and nothing of the work was done. Never blocks.
+
+        Raises:
+            ValueError: the work cannot be sent to any process.
+        """
 
     def release(self) -> None:
         """Give the slot back unused."""

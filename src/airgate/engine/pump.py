@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 
 from airgate.engine.active import Active, Batch, store_batch
-from airgate.model.errors import Unavailable
+from airgate.model.errors import NotFound, Unavailable
 from airgate.store.database import Database, Tx
 
 log = structlog.get_logger(__name__)
@@ -45,13 +46,19 @@ class Pump:
     def kick(self, active: Active) -> None:
         """Something about a run has changed."""
         active.dirty = True
-        if not active.pumping and not active.finished:
+        if not active.pumping and active.moves:
             active.pumping = True
             self.spawn(self._turn(active))
 
     def flush(self, batch: Batch) -> None:
         """Write what a run has left behind that is no longer worked on."""
         self.spawn(self._write(batch))
+
+    def abandon(self, batch: Batch) -> None:
+        """Write nothing of a run that was deleted; what was to follow finds out for itself that nothing is left."""
+        for action in batch.after:
+            _act(action)
+        batch.fail(NotFound("The run was deleted.", code="run_not_found"))
 
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Read from the store, however long it takes to be there."""
@@ -71,13 +78,15 @@ class Pump:
         task.add_done_callback(self._done)
 
     async def drain(self, within: float) -> None:
-        """Wait for what is in the background, at most so many seconds."""
-        if self._background:
-            await asyncio.wait(self._background, timeout=within)
+        """Wait for what is in the background, and what comes of that, at most so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self._background:
+                    await asyncio.wait(self._background)
 
     async def _turn(self, active: Active) -> None:
         try:
-            while active.dirty and not active.finished:
+            while active.dirty and active.moves:
                 active.dirty = False
                 self._settle(active)
                 await self._write(active.take())
@@ -88,14 +97,15 @@ class Pump:
         try:
             if batch.writes:
                 await self._commit(batch)
-            for action in batch.after:
-                action()
+        except NotFound as error:
+            # Deleted while the database was gone. Each action finds out for itself that nothing is left to do.
+            log.warning("What happened to a run is not stored: it was deleted", reason=error.detail)
         except Exception as error:
             # Whoever waits must hear of it: a try would wait for its answer for ever.
-            for future in batch.waiters:
-                if not future.done():
-                    future.set_exception(error)
+            batch.fail(error)
             raise
+        for action in batch.after:
+            _act(action)
         for future in batch.waiters:
             if not future.done():
                 future.set_result(None)
@@ -116,3 +126,11 @@ class Pump:
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("The engine made a mistake", error=repr(error), exc_info=error)
+
+
+def _act(action: Callable[[], None]) -> None:
+    # One mistake must not keep the rest of what was committed from being acted upon.
+    try:
+        action()
+    except Exception:
+        log.exception("The engine made a mistake")

@@ -7,17 +7,16 @@ started and waits again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from uuid import UUID
 
 import msgspec
 
 from airgate.engine.past import choices_of
 from airgate.engine.registry import Registry
-from airgate.engine.retry import Killed, after_try
+from airgate.engine.retry import Killed
 from airgate.engine.scheduler import Scheduler
-from airgate.engine.snapshot import Graph, Key, RunSnapshot, SkipChoice, key_of
+from airgate.engine.snapshot import Key, RunSnapshot, SkipChoice
 from airgate.model.admin import Pool
 from airgate.model.dag import Dag
 from airgate.model.query import Order, Page
@@ -42,9 +41,11 @@ class Remains(msgspec.Struct, frozen=True):
 class Remembered(msgspec.Struct, frozen=True):
     """What the store knows of unfinished work."""
 
-    dags: tuple[Dag, ...]
     queued: tuple[DagRun, ...]
     running: tuple[Remains, ...]
+    owners: Mapping[str, Dag]
+    """The DAGs of running runs, those without a file too."""
+    pools: tuple[Pool, ...]
 
 
 def remember(tx: Tx) -> Remembered:
@@ -55,67 +56,46 @@ def remember(tx: Tx) -> Remembered:
     for instance in tasks.of_runs(tx, [(run.dag_id, run.run_id) for run in running]):
         instances.setdefault((instance.dag_id, instance.run_id), []).append(instance)
     return Remembered(
-        dags=dags.all_active(tx),
         queued=tuple(run for run in unfinished if run.state is RunState.QUEUED),
         running=tuple(
             Remains(run, tuple(instances.get((run.dag_id, run.run_id), ())), choices_of(tx, run)) for run in running
         ),
+        owners={dag_id: dags.get(tx, dag_id) for dag_id in {run.dag_id for run in running}},
+        pools=all_pools(tx),
     )
 
 
 async def recover(
-    database: Database,
-    scheduler: Scheduler,
-    registry: Registry,
-    *,
-    clock: Callable[[], datetime],
-    new_id: Callable[[], UUID],
-) -> frozenset[UUID]:
-    """Give the scheduler everything unfinished. The old process tree must be gone. Gives the ids of those runs."""
+    database: Database, scheduler: Scheduler, registry: Registry, *, clock: Callable[[], datetime]
+) -> None:
+    """Give the scheduler everything unfinished, and have it begin. The old process tree must be gone.
+
+    Raises Unavailable.
+    """
     remembered = await database.read(remember)
-    scheduler.pools_changed(await database.read(all_pools))
-    for dag in remembered.dags:
-        scheduler.dag_changed(dag)
-    known = {dag.dag_id: dag for dag in remembered.dags}
+    scheduler.pools_changed(remembered.pools)
     for remains in remembered.running:
-        owner = known.get(remains.run.dag_id)
-        if owner is None:
-            owner = await database.read(dags.get, remains.run.dag_id)
-        _resume(scheduler, registry.graph(owner), owner, remains, clock(), new_id)
+        dag_id = remains.run.dag_id
+        _resume(scheduler, registry, registry.dag(dag_id) or remembered.owners[dag_id], remains, clock())
     for run in remembered.queued:
         scheduler.accepted(run, fresh=False)
-    return frozenset(run.id for run in (*remembered.queued, *(remains.run for remains in remembered.running)))
+    scheduler.begin()
 
 
-def _resume(
-    scheduler: Scheduler, graph: Graph, dag: Dag, remains: Remains, now: datetime, new_id: Callable[[], UUID]
-) -> None:
-    changed: list[TaskInstance] = []
-    archived: list[TaskInstance] = []
-    for instance in remains.instances:
-        if instance.state is TaskState.QUEUED:
-            changed.append(msgspec.structs.replace(instance, state=TaskState.SCHEDULED, queued_at=None))
-        elif instance.state in _WAS_IN_A_PROCESS:
-            ended = after_try(
-                instance,
-                Killed(ended_at=now, reason=REASON),
-                graph.tasks.get(instance.task_id),
-                logical_date=remains.run.logical_date,
-                now=now,
-                new_id=new_id,
-            )
-            changed.append(ended.instance)
-            if ended.archived is not None:
-                archived.append(ended.archived)
+def _resume(scheduler: Scheduler, registry: Registry, dag: Dag, remains: Remains, now: datetime) -> None:
+    waiting = [
+        msgspec.structs.replace(one, state=TaskState.SCHEDULED, queued_at=None)
+        for one in remains.instances
+        if one.state is TaskState.QUEUED
+    ]
     snapshot = RunSnapshot.of(
-        remains.run, graph, _with(remains.instances, changed), choices=remains.choices, paused=dag.is_paused
+        remains.run, registry.graph(dag), remains.instances, choices=remains.choices, paused=dag.is_paused
     )
     active = scheduler.resume(snapshot)
-    _ = scheduler.change(active, changed=changed, archived=archived)
-
-
-def _with(instances: Iterable[TaskInstance], changed: Iterable[TaskInstance]) -> list[TaskInstance]:
-    return list({**{key_of(one): one for one in instances}, **{key_of(one): one for one in changed}}.values())
+    _ = scheduler.change(active, changed=waiting)
+    for instance in remains.instances:
+        if instance.state in _WAS_IN_A_PROCESS:
+            scheduler.desk.end(instance, Killed(ended_at=now, reason=REASON))
 
 
 def all_pools(tx: Tx) -> tuple[Pool, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+import msgspec
+
 from airgate.engine.ports import FileVersion
 from airgate.engine.snapshot import Graph
 from airgate.model.dag import Dag
@@ -46,6 +48,12 @@ class Registry:
         self._versions[version.file] = version
         defined = set(dag_ids)
         self.drop([one.dag_id for one in self._dags.values() if one.file == version.file and one.dag_id not in defined])
+
+    def broken(self, file: str) -> None:
+        """A file cannot be imported as it is now; its DAGs stay what they were."""
+        for dag_id, dag in self._dags.items():
+            if dag.file == file:
+                self._dags[dag_id] = msgspec.structs.replace(dag, has_import_errors=True)
 
     def drop(self, dag_ids: Iterable[str]) -> None:
         """No file defines these DAGs any more."""

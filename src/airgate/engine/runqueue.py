@@ -27,44 +27,66 @@ class RunQueue:
 
     def __init__(self) -> None:
         self._runs: dict[str, dict[str, tuple[DagRun, bool]]] = {}
+        self._dated: dict[str, dict[str, datetime]] = {}
+        """Of those, the runs whose date lay ahead when they were queued."""
+        self._held: set[tuple[str, str]] = set()
 
     def add(self, run: DagRun, *, fresh: bool) -> None:
         """A run is queued. `fresh`: it has no task instances yet."""
         self._runs.setdefault(run.dag_id, {})[run.run_id] = (run, fresh)
+        if run.run_after > run.queued_at:
+            self._dated.setdefault(run.dag_id, {})[run.run_id] = run.run_after
 
     def withdraw(self, dag_id: str, run_id: str) -> DagRun | None:
         """Take a run out; None where it is not queued."""
-        found = self._runs.get(dag_id, {}).pop(run_id, None)
+        found = self._take(dag_id, run_id)
         return None if found is None else found[0]
 
-    def get(self, dag_id: str, run_id: str) -> DagRun | None:
-        """A queued run."""
-        found = self._runs.get(dag_id, {}).get(run_id)
-        return None if found is None else found[0]
+    def _take(self, dag_id: str, run_id: str) -> tuple[DagRun, bool] | None:
+        found = self._runs.get(dag_id, {}).pop(run_id, None)
+        self._dated.get(dag_id, {}).pop(run_id, None)
+        for table in (self._runs, self._dated):
+            if dag_id in table and not table[dag_id]:
+                del table[dag_id]
+        return found
+
+    def hold(self, dag_id: str, run_id: str) -> None:
+        """Somebody is about to change this run: if it is queued, it does not start until `let_go`."""
+        self._held.add((dag_id, run_id))
+
+    def let_go(self, dag_id: str, run_id: str) -> None:
+        """The run may start again."""
+        self._held.discard((dag_id, run_id))
 
     def replace(self, run: DagRun) -> None:
-        """Something about a queued run has changed that does not concern its start."""
+        """A queued run is this now; it keeps its place."""
         queued = self._runs.get(run.dag_id, {})
         if run.run_id in queued:
             queued[run.run_id] = (run, queued[run.run_id][1])
-
-    def clear(self, dag_id: str) -> None:
-        """Forget every queued run of a DAG."""
-        self._runs.pop(dag_id, None)
 
     def count(self, dag_id: str) -> int:
         """How many runs of a DAG wait."""
         return len(self._runs.get(dag_id, ()))
 
+    def dag_ids(self) -> list[str]:
+        """The DAGs that have queued runs."""
+        return list(self._runs)
+
+    def ids(self, dag_id: str) -> list[str]:
+        """The ids of a DAG's queued runs."""
+        return list(self._runs.get(dag_id, ()))
+
     def start(self, dag: Dag, running: int, now: datetime) -> Starting:
         """Take out the runs of a DAG that start now, `running` being under way already."""
         queued = self._runs.get(dag.dag_id)
-        if not queued:
-            return Starting()
-        looked_at = (
-            QueuedRun(run=run, max_active_runs=dag.spec.max_active_runs, paused=dag.is_paused)
-            for run, _ in islice(queued.values(), LOOKED_AT)
-        )
+        if not queued or dag.is_paused or running >= dag.spec.max_active_runs:
+            return Starting()  # asked again when the DAG is unpaused, or one of its runs ends
+        ahead = {run_id: at for run_id, at in self._dated.get(dag.dag_id, {}).items() if at > now}
+        held = {run_id for dag_id, run_id in self._held if dag_id == dag.dag_id}
+        due = (run for run, _ in queued.values() if run.run_id not in ahead and run.run_id not in held)
+        looked_at = (QueuedRun(run=run, max_active_runs=dag.spec.max_active_runs) for run in islice(due, LOOKED_AT))
         starts = start_runs(looked_at, {dag.dag_id: running}, now)
-        begun = tuple((run, queued.pop(run.run_id)[1]) for run in starts.started)
-        return Starting(begun, starts.wake_at)
+        begun = [(run, self._take(run.dag_id, run.run_id)) for run in starts.started]
+        return Starting(
+            tuple((run, taken[1]) for run, taken in begun if taken is not None), min(ahead.values(), default=None)
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -29,13 +29,13 @@ from airgate.engine.ports import Executor, FileVersion, Slot
 from airgate.engine.pump import Pump
 from airgate.engine.registry import Registry
 from airgate.engine.retry import Killed
-from airgate.engine.runqueue import RunQueue
+from airgate.engine.roster import Roster
 from airgate.engine.snapshot import Key, RunSnapshot, SkipChoice
 from airgate.engine.tries import TryTalk
 from airgate.model.admin import Pool
 from airgate.model.dag import Dag
 from airgate.model.event import Event
-from airgate.model.run import DagRun, TaskInstance
+from airgate.model.run import DagRun, TaskInstance, XCom
 from airgate.model.states import RunState, TaskState
 from airgate.store import runs
 from airgate.store.database import Database
@@ -59,8 +59,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 class Hooks(msgspec.Struct):
     """What the engine does when the scheduler says so."""
 
-    run_ended: Callable[[DagRun], None] = lambda run: None
-    """Told of every run that ended, after the commit."""
+    place_free: Callable[[str], None] = lambda dag_id: None
+    """Told of a DAG with one unfinished run less, after the commit."""
     pause_dag: Callable[[str], Awaitable[None]] | None = None
     """Pauses a DAG whose runs keep failing."""
 
@@ -78,37 +78,15 @@ class Scheduler:
     ) -> None:
         self._around = surroundings
         self._registry = registry
-        self._active: dict[RunKey, Active] = {}
-        self._beginning: dict[RunKey, asyncio.Event] = {}
-        self.queue = RunQueue()
+        self.roster = Roster()
         self.hooks = Hooks()
         self._followers: dict[str, set[RunKey]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._stopping = False
         self._pump = Pump(database, self._settle, clock=surroundings.clock)
         self._placement = Placement(executor, parallelism=surroundings.parallelism, version_of=registry.version_of)
-        self.desk = Desk(self, clock=surroundings.clock, new_id=surroundings.new_id)
-        self._launcher = Launcher(executor, answers, self.desk, clock=surroundings.clock, logs=surroundings.logs)
-
-    # --- what it works on ------------------------------------------------------------------------
-
-    def active(self, dag_id: str, run_id: str) -> Active | None:
-        """A running run."""
-        return self._active.get((dag_id, run_id))
-
-    async def begun(self, dag_id: str, run_id: str) -> None:
-        """Wait while a run is on its way from the queue to the running ones."""
-        event = self._beginning.get((dag_id, run_id))
-        if event is not None:
-            await event.wait()
-
-    def running(self, dag_id: str) -> list[RunKey]:
-        """The running runs of a DAG, and those about to run."""
-        return [key for key in (*self._active, *self._beginning) if key[0] == dag_id]
-
-    def unfinished(self, dag_id: str) -> int:
-        """How many runs of a DAG are queued or running."""
-        return len(self.running(dag_id)) + self.queue.count(dag_id)
+        self.desk = Desk(self, self.roster, clock=surroundings.clock, new_id=surroundings.new_id)
+        self._launcher = Launcher(self._placement, answers, self.desk, clock=surroundings.clock, logs=surroundings.logs)
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -119,17 +97,23 @@ class Scheduler:
 
     def accepted(self, run: DagRun, *, fresh: bool = True) -> None:
         """A queued run is in the store. `fresh`: it was never worked on and has no task instances."""
-        self.queue.add(run, fresh=fresh)
+        self.roster.queue.add(run, fresh=fresh)
         self._start_queued(run.dag_id)
 
     def resume(self, snapshot: RunSnapshot) -> Active:
         """Take up a running run that is in the store already."""
         active = Active(snapshot)
-        self._active[active.key] = active
+        self.roster.put(active)
         for instance in snapshot.instances.values():
             self._note(active, instance)
-        self.kick(active)
+        self._pump.kick(active)
         return active
+
+    def begin(self) -> None:
+        """What was unfinished has been taken up: queued runs may start, and be changed by hand."""
+        self.roster.open.set()
+        for dag_id in self.roster.queue.dag_ids():
+            self._start_queued(dag_id)
 
     def file_imported(self, version: FileVersion, dags: tuple[Dag, ...]) -> None:
         """A DAG file was imported: its DAGs, and the version that runs them."""
@@ -140,29 +124,63 @@ class Scheduler:
         self.slot_free(version.key)
 
     def dag_changed(self, dag: Dag) -> None:
-        """A DAG has a new version, was paused or unpaused."""
+        """A DAG has a new version, was paused or unpaused, or its file has got an import error."""
         self._registry.put(dag)
-        for active in [one for key, one in self._active.items() if key[0] == dag.dag_id]:
+        for active in self.roster.running(dag.dag_id):
             if active.run.dag_version_id != dag.version.id:
                 self._move(active, dag)
             active.snapshot = msgspec.structs.replace(active.snapshot, paused=dag.is_paused)
             for instance in active.snapshot.instances.values():
                 self._note(active, instance)
             active.ask_all = True
-            self.kick(active)
+            self._pump.kick(active)
         self._start_queued(dag.dag_id)
 
-    def forget(self, dag_id: str, run_id: str) -> None:
-        """A run is being deleted: its tries are ended, nothing of it is stored any more."""
-        self.queue.withdraw(dag_id, run_id)
-        active = self._active.get((dag_id, run_id))
-        if active is None:
-            return
-        for instance in active.snapshot.instances.values():
-            self._launcher.stop(instance.id, self._around.kill_grace)
-        active.take()
-        self._drop(active)
+    def hold(self, dag_id: str, run_id: str) -> None:
+        """Somebody is about to change or delete a run in the store: until `let_go` it neither starts nor goes on."""
+        self.roster.queue.hold(dag_id, run_id)
+        active = self.roster.get(dag_id, run_id)
+        if active is not None:
+            active.held = True
+
+    def let_go(self, dag_id: str, run_id: str) -> None:
+        """The run may start, or go on, again."""
+        self.roster.queue.let_go(dag_id, run_id)
+        active = self.roster.get(dag_id, run_id)
+        if active is not None:
+            active.held = False
+            self._pump.kick(active)
         self._start_queued(dag_id)
+
+    def forget(self, dag_id: str, run_id: str) -> None:
+        """A run was deleted: its tries are ended, nothing of it is stored any more."""
+        self.roster.queue.withdraw(dag_id, run_id)
+        active = self.roster.get(dag_id, run_id)
+        if active is not None:
+            for instance in active.snapshot.instances.values():
+                self._launcher.stop(instance.id, self._around.kill_grace)
+            left = active.take()
+            self._drop(active)
+            # Slots that were reserved for it go back, and whoever waits for a commit is told that there is none.
+            self._pump.abandon(left)
+            self._place()
+        self._run_changed(dag_id)
+
+    def stored(self, run: DagRun, *, was: RunState) -> None:
+        """A run that is not worked on was changed by hand, in the store."""
+        if run.state is not RunState.QUEUED:
+            self.roster.queue.withdraw(run.dag_id, run.run_id)
+        elif was is RunState.QUEUED:
+            self.roster.queue.replace(run)
+        else:
+            self.roster.queue.add(run, fresh=False)
+        self._run_changed(run.dag_id)
+
+    def _run_changed(self, dag_id: str) -> None:
+        """A run that is not worked on was changed or deleted by hand: others may wait for what it was, or its place."""
+        self._start_queued(dag_id)
+        self._tell_followers(dag_id)
+        self.hooks.place_free(dag_id)
 
     def change(
         self,
@@ -172,9 +190,11 @@ class Scheduler:
         archived: Iterable[TaskInstance] = (),
         stops: Iterable[UUID] = (),
         run: DagRun | None = None,
+        xcoms: Iterable[XCom] = (),
     ) -> asyncio.Future[None]:
         """Apply changes to a running run; the future resolves when they are committed."""
         gathered = tuple(changed)
+        active.leave_xcoms(xcoms)
         active.put(gathered)
         for instance in gathered:
             self._note(active, instance)
@@ -187,12 +207,8 @@ class Scheduler:
                 active.after_commit(lambda: self._left(active))
         self._stop_after_commit(active, stops)
         future = active.committed()
-        self.kick(active)
-        return future
-
-    def kick(self, active: Active) -> None:
-        """Something about a run has changed."""
         self._pump.kick(active)
+        return future
 
     def slot_free(self, file_key: str) -> None:
         """A process of this file version can take work (see `airgate.engine.ports.SlotListener`)."""
@@ -200,8 +216,8 @@ class Scheduler:
             slot = self._placement.slot_for(instance.dag_id)
             if slot is None:
                 break
-            self._occupy(self._active[(instance.dag_id, instance.run_id)], instance, slot)
-        self._launcher.drain(file_key)
+            self._occupy(instance, slot)
+        self._launcher.drain_file(file_key)
         self._tell_demand()
 
     def try_left(self, talk: TryTalk) -> None:
@@ -211,7 +227,7 @@ class Scheduler:
     async def stop(self) -> None:
         """End running tries, record them as Airflow records killed tasks, and stop."""
         self._stopping = True
-        for active in self._active.values():
+        for active in self.roster:
             active.cancel_timers()
         for handle in self._timers.values():
             handle.cancel()
@@ -226,25 +242,23 @@ class Scheduler:
 
     def _start_queued(self, dag_id: str) -> None:
         dag = self._registry.dag(dag_id)
-        if dag is None or self._stopping:
+        if dag is None or self._stopping or not self.roster.open.is_set():
             return
-        starting = self.queue.start(dag, len(self.running(dag_id)), self._around.clock())
+        starting = self.roster.queue.start(dag, self.roster.under_way(dag_id), self._around.clock())
         for run, fresh in starting.runs:
             if fresh:
                 self._activate(run, dag, (), {})
             else:
-                self._beginning[(run.dag_id, run.run_id)] = asyncio.Event()
-                self._pump.spawn(self._begin_again(run, dag))
+                stack = ExitStack()
+                stack.enter_context(self.roster.beginning((run.dag_id, run.run_id)))
+                self._pump.spawn(self._begin_again(run, dag, stack))
         if starting.wake_at is not None:
             self._wake_dag(dag_id, starting.wake_at)
 
-    async def _begin_again(self, run: DagRun, dag: Dag) -> None:
-        key = (run.dag_id, run.run_id)
-        try:
+    async def _begin_again(self, run: DagRun, dag: Dag, beginning: ExitStack) -> None:
+        with beginning:
             instances, choices = await self._pump.read(left_of, run)
             self._activate(run, self._registry.dag(run.dag_id) or dag, instances, choices)
-        finally:
-            self._beginning.pop(key).set()
 
     def _activate(
         self, run: DagRun, dag: Dag, instances: tuple[TaskInstance, ...], choices: Mapping[Key, SkipChoice]
@@ -253,12 +267,12 @@ class Scheduler:
         run = msgspec.structs.replace(run, dag_version_id=dag.version.id, last_scheduling_decision=now)
         graph = self._registry.graph(dag)
         active = Active(RunSnapshot.of(run, graph, instances, choices=choices, paused=dag.is_paused))
-        self._active[active.key] = active
+        self.roster.put(active)
         active.run_noted()
         for instance in instances:
             self._note(active, instance)
         self._reconcile(active, now)
-        self.kick(active)
+        self._pump.kick(active)
 
     def _move(self, active: Active, dag: Dag) -> None:
         run = msgspec.structs.replace(active.run, dag_version_id=dag.version.id)
@@ -279,24 +293,28 @@ class Scheduler:
         active.ask_all = True
 
     def _left(self, active: Active) -> None:
-        """A run was ended, or queued anew, by hand."""
+        """A run has ended, or was queued anew by hand. Its place is given away once all of it is stored."""
         if active.finished:
             return
+        key = active.key
+        left = active.take()
         self._drop(active)
         if active.run.state is RunState.QUEUED:
-            self.queue.add(active.run, fresh=False)
-        else:
-            self.hooks.run_ended(active.run)
-        self._start_queued(active.run.dag_id)
-        self._tell_followers(active.run.dag_id)
+            self.roster.queue.add(active.run, fresh=False)
+            self.roster.queue.hold(*key)
+        left.after.append(partial(self._placeless, key))
+        self._pump.flush(left)
+
+    def _placeless(self, key: RunKey) -> None:
+        self.roster.queue.let_go(*key)
+        self._run_changed(key[0])
 
     def _drop(self, active: Active) -> None:
         active.finished = True
         active.cancel_timers()
-        self._active.pop(active.key, None)
-        self._followers.get(active.run.dag_id, set()).discard(active.key)
+        self.roster.drop(active)
+        self._unfollow(active)
         self._placement.forget(*active.key, list(active.snapshot.instances))
-        self._pump.flush(active.take())
 
     # --- settling (called by the pump) -----------------------------------------------------------
 
@@ -312,7 +330,7 @@ class Scheduler:
         if decision.run_changed:
             active.run_noted()
         self._stop_after_commit(active, decision.stops)
-        self._follow(active, waits=decision.waits_for_past)
+        self._follow(active, waits=decision.waits_for_past or decision.needs_past)
         if decision.needs_past:
             self._pump.spawn(self._learn_past(active))
         self._wake(active, decision.wake_at)
@@ -352,22 +370,31 @@ class Scheduler:
         if not active.finished:
             active.snapshot = msgspec.structs.replace(active.snapshot, past=past)
             active.ask_all = True
-            self.kick(active)
+            self._pump.kick(active)
 
     def _follow(self, active: Active, *, waits: bool) -> None:
-        """Keep who waits for the run before it, and have those who wait for this run hear of its changes."""
-        dag_id = active.run.dag_id
-        followers = self._followers.setdefault(dag_id, set()) if waits else self._followers.get(dag_id, set())
+        """Keep who waits for the run before it, and have those who wait for this run hear of its changes.
+
+        Who follows begins before the past is read, and who is told is found out after the commit: whichever comes
+        first, the reader has seen the change or is told of it.
+        """
         if waits:
-            followers.add(active.key)
+            self._followers.setdefault(active.run.dag_id, set()).add(active.key)
         else:
+            self._unfollow(active)
+        if active.snapshot.graph.waits_for_past:
+            active.after_commit(partial(self._tell_followers, active.run.dag_id, but=active))
+
+    def _unfollow(self, active: Active) -> None:
+        followers = self._followers.get(active.run.dag_id)
+        if followers is not None:
             followers.discard(active.key)
-        if followers - {active.key}:
-            active.after_commit(partial(self._tell_followers, dag_id, but=active))
+            if not followers:
+                del self._followers[active.run.dag_id]
 
     def _tell_followers(self, dag_id: str, *, but: Active | None = None) -> None:
         for key in self._followers.get(dag_id, ()):
-            follower = self._active.get(key)
+            follower = self.roster.get(*key)
             if follower is not None and follower is not but:
                 self._pump.spawn(self._learn_past(follower))
 
@@ -382,7 +409,7 @@ class Scheduler:
 
     def _woken(self, active: Active) -> None:
         active.ask_all = True
-        self.kick(active)
+        self._pump.kick(active)
 
     def _wake_dag(self, dag_id: str, at: datetime) -> None:
         if (old := self._timers.pop(dag_id, None)) is not None:
@@ -410,13 +437,13 @@ class Scheduler:
             return
         for waiting in self._placement.choose():
             instance = waiting.instance
-            active = self._active.get((instance.dag_id, instance.run_id))
+            active = self.roster.get(instance.dag_id, instance.run_id)
             if active is None:
                 continue
             queued = msgspec.structs.replace(instance, state=TaskState.QUEUED, queued_at=self._around.clock())
             slot = self._placement.slot_for(instance.dag_id)
             if slot is not None:
-                self._occupy(active, queued, slot)
+                self._occupy(queued, slot)
             else:
                 self._update(active, queued)
                 self._placement.enqueue(msgspec.structs.replace(waiting, instance=queued))
@@ -428,9 +455,13 @@ class Scheduler:
     def _update(self, active: Active, instance: TaskInstance) -> None:
         active.put((instance,))
         self._note(active, instance)
-        self.kick(active)
+        self._pump.kick(active)
 
-    def _occupy(self, active: Active, instance: TaskInstance, slot: Slot) -> None:
+    def _occupy(self, instance: TaskInstance, slot: Slot) -> None:
+        active = self.roster.get(instance.dag_id, instance.run_id)
+        if active is None:
+            slot.release()
+            return
         running = msgspec.structs.replace(
             instance,
             state=TaskState.RUNNING,
@@ -441,21 +472,28 @@ class Scheduler:
             end_reason=None,
             dag_version_id=active.run.dag_version_id,
         )
+        dag = self._registry.dag(instance.dag_id)
+        file = "" if dag is None else dag.file
         active.begin_try(running)
         self._update(active, running)
-        active.after_commit(lambda: self._launch(active, running, slot))
+        active.after_commit(lambda: self._launch(active, running, slot, file))
 
-    def _launch(self, active: Active, instance: TaskInstance, slot: Slot) -> None:
-        current = active.snapshot.get(instance.task_id, instance.map_index)
-        dag = self._registry.dag(instance.dag_id)
-        wanted = current is not None and current.id == instance.id and current.state is TaskState.RUNNING
-        if wanted and dag is not None and not self._stopping:
-            self._launcher.launch(active, instance, slot, dag.file)
-            return
-        # Marked or cleared by hand, or its DAG taken away, in the moment between.
-        slot.release()
-        killed = Killed(ended_at=self._around.clock(), reason="stopped before it started")
-        self._pump.spawn(self.desk.end(instance, killed))
+    def _launch(self, active: Active, instance: TaskInstance, slot: Slot, file: str) -> None:
+        if active.finished or not _is_current(active, instance):
+            # Marked, cleared or deleted by hand in the moment between; a cleared instance waits for this end.
+            slot.release()
+            self.desk.end(instance, Killed(self._around.clock(), "stopped before it started"))
+        elif self._stopping:
+            slot.release()
+            self._put_back(active, instance)
+        elif not self._launcher.launch(active, instance, slot, file):
+            self._put_back(active, instance)
+
+    def _put_back(self, active: Active, instance: TaskInstance) -> None:
+        """Its process has died before it had the work: nothing has begun, and it waits for another one."""
+        start = instance.start_date if instance.next_method is not None else None
+        waiting = msgspec.structs.replace(instance, state=TaskState.SCHEDULED, start_date=start, hostname="", pid=None)
+        self._update(active, waiting)
 
     def _stop_after_commit(self, active: Active, stops: Iterable[UUID]) -> None:
         for try_id in stops:
@@ -463,14 +501,18 @@ class Scheduler:
 
     def call_back(self, run: DagRun, instance: TaskInstance, kind: str, reason: str) -> None:
         """Have a callback run that no try can run for itself."""
-        version = self._registry.version_of(run.dag_id)
         dag = self._registry.dag(run.dag_id)
-        if version is None or dag is None:
+        if dag is None:
             log.warning("A callback is not run: no file defines its DAG now", dag_id=run.dag_id, callback=kind)
             return
-        self._launcher.call_back(run, instance, version.key, dag.file, kind=kind, reason=reason)
-        self._launcher.drain(version.key)
+        self._launcher.call_back(run, instance, dag.file, kind=kind, reason=reason)
+        self._launcher.drain(run.dag_id)
         self._tell_demand()
+
+
+def _is_current(active: Active, instance: TaskInstance) -> bool:
+    current = active.snapshot.get(instance.task_id, instance.map_index)
+    return current is not None and current.id == instance.id and current.state is TaskState.RUNNING
 
 
 def run_finished(run: DagRun, reason: str | None, now: datetime) -> Event:

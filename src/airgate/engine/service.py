@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from airgate.engine.registry import Registry
 from airgate.engine.scheduler import Scheduler, Surroundings
 from airgate.engine.timetables import AskedTimetables
 from airgate.model.dag import Dag
-from airgate.model.errors import Conflict, InvalidInput, NotFound
+from airgate.model.errors import Conflict, InvalidInput, NotFound, Unavailable
 from airgate.model.run import DagRun, TaskInstance
 from airgate.model.states import RunType, TriggeredBy
 from airgate.model.trigger import TriggerRequest
@@ -34,6 +34,7 @@ from airgate.store.database import Database
 log = structlog.get_logger(__name__)
 
 TRIM_SECONDS = 30.0
+RETRY_SECONDS = 1.0
 
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,23 +101,25 @@ class Engine:
             paused_at_creation=config.dags_paused_at_creation,
         )
         self.scheduler.desk.trigger = self._trigger_from_task
-        self.scheduler.hooks.run_ended = self._run_ended
+        self.scheduler.hooks.place_free = self._calendar.consider
         self.scheduler.hooks.pause_dag = self._pause_one
         self._new_id = new_id
         self._tasks: list[asyncio.Task[None]] = []
-        self._early: list[DagRun] = []
-        self._recovered = False
 
     @property
     def failure(self) -> str | None:
         """Why no DAG code can be run at all, in plain words; None while it can."""
         return self._tree.failure
 
-    async def start(self) -> None:
-        """Begin: returns at once, the work goes on in the background. Triggers may be accepted before and after."""
+    async def load(self) -> None:
+        """Learn which DAGs there are, so that they can be triggered. Call it once, before anybody asks for anything."""
         for dag in await self._database.read(dags.all_active):
             self.scheduler.dag_changed(dag)
+
+    async def start(self) -> None:
+        """Begin: returns at once, the work goes on in the background. Triggers may be accepted before and after."""
         self._tasks.append(asyncio.create_task(self._run(), name="engine"))
+        self._tasks.append(asyncio.create_task(self._trim(), name="trim"))
 
     async def stop(self) -> None:
         """End running tries, record them, and leave no process behind."""
@@ -130,15 +133,22 @@ class Engine:
 
     async def _run(self) -> None:
         await self._tree.start()
-        known = await recover(self._database, self.scheduler, self._registry, clock=self._clock, new_id=self._new_id)
-        self._recovered = True
-        early, self._early = self._early, []
-        for run in early:
-            # Accepted while what is unfinished was being read: it may have been read as well.
-            if run.id not in known:
-                self.scheduler.accepted(run)
-        self._tasks.append(asyncio.create_task(self._trim(), name="trim"))
-        await self.folder.run()
+        await self._insist(self._recover)
+        await self._insist(self.folder.run)
+
+    async def _recover(self) -> None:
+        await recover(self._database, self.scheduler, self._registry, clock=self._clock)
+
+    async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do what the engine cannot do without, however often it fails."""
+        while True:
+            try:
+                return await work()
+            except Unavailable as error:
+                log.warning("The engine waits for the database", reason=error.detail)
+            except Exception:
+                log.exception("The engine made a mistake, and tries again")
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _trim(self) -> None:
         while True:
@@ -153,10 +163,7 @@ class Engine:
 
     def started(self, run: DagRun) -> None:
         """A run was accepted and is in the store."""
-        if not self._recovered:
-            self._early.append(run)
-        else:
-            self.scheduler.accepted(run)
+        self.scheduler.accepted(run)
 
     async def _trigger_from_task(self, instance: TaskInstance, body: dict[str, Any]) -> dict[str, Any] | None:
         request = TriggerRequest(
@@ -172,8 +179,7 @@ class Engine:
             partition_key=body.get("partition_key"),
         )
         try:
-            run = await self._planner.plan(request)
-            stored = await self._database.write(runs.insert, run)
+            stored = await self._insert_run(request)
         except Conflict:
             if body.get("reset_dag_run"):
                 await self.control.clear_run(body["dag_id"], body["run_id"])
@@ -186,8 +192,14 @@ class Engine:
         self.started(stored)
         return {"type": "OKResponse", "ok": True}
 
-    def _run_ended(self, run: DagRun) -> None:
-        self._calendar.consider(run.dag_id)
+    async def _insert_run(self, request: TriggerRequest) -> DagRun:
+        """Plan and store a run, however long the database, or the DAG's timetable, takes to be there."""
+        while True:
+            try:
+                return await self._database.write(runs.insert, await self._planner.plan(request))
+            except Unavailable as error:
+                log.warning("A run that a task triggers waits", dag_id=request.dag_id, reason=error.detail)
+                await asyncio.sleep(RETRY_SECONDS)
 
     # --- DAGs ------------------------------------------------------------------------------------
 
@@ -201,11 +213,28 @@ class Engine:
         for dag in dags:
             self._calendar.consider(dag.dag_id)
 
+    def dags_broken(self, file: str) -> None:
+        """See `airgate.engine.folder.FolderListener`."""
+        self._registry.broken(file)
+
     def dags_gone(self, dag_ids: tuple[str, ...]) -> None:
         """See `airgate.engine.folder.FolderListener`."""
         self._registry.drop(dag_ids)
         for dag_id in dag_ids:
             self._calendar.forget(dag_id)
+
+    async def delete_dag(self, dag_id: str) -> None:
+        """Forget a DAG and its history; where its file is still there, it comes back without, as in Airflow.
+
+        Raises:
+            NotFound: there is no such DAG.
+            Conflict: tries of it run.
+        """
+        dag = self._registry.dag(dag_id)
+        await self.control.delete_dag(dag_id)
+        self._calendar.forget(dag_id)
+        if dag is not None:
+            self.folder.read_again(dag.file)
 
     async def pause(self, dag_ids: tuple[str, ...], *, paused: bool) -> None:
         """Pause or unpause DAGs, and with them their schedules."""

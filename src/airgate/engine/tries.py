@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,7 +12,7 @@ from airgate.engine.answers import Answers
 from airgate.engine.ports import Slot, TaskMessageError
 from airgate.engine.retry import AsksRetry, Deferred, Failed, Killed, Outcome, Rescheduled, Skipped, Succeeded
 from airgate.engine.snapshot import SkipChoice
-from airgate.model.run import TaskInstance
+from airgate.model.run import TaskInstance, XCom
 
 Body = dict[str, Any]
 SKIP_CHOICE_KEY = "skipmixin_key"
@@ -26,8 +25,8 @@ class TryOwner(Protocol):
     def try_ended(self, talk: TryTalk, outcome: Outcome) -> Awaitable[None]:
         """The try has ended like this. Resolves once that is committed."""
 
-    def try_gone(self, talk: TryTalk) -> None:
-        """Its process is done with it; the slot is free."""
+    def try_gone(self, talk: TryTalk, outcome: Outcome | None) -> None:
+        """Its process is done with it: the slot is free. `outcome`: how it ended, where it did not say so."""
 
     def try_changed(self, talk: TryTalk, changes: dict[str, Any]) -> None:
         """Fields of the task instance change while it runs."""
@@ -55,7 +54,6 @@ class TryTalk:
         self._owner = owner
         self._answers = answers
         self._clock = clock
-        self._last_word: asyncio.Future[None] | None = None
 
     async def message(self, body: Body) -> Body | None:
         """See the port."""
@@ -86,13 +84,17 @@ class TryTalk:
 
     def ended(self, reason: str | None) -> None:
         """See the port. A process that leaves in order without a word has succeeded, as in Airflow."""
-        self._owner.try_gone(self)
-        if self.reported:
-            return
-        self.reported = True
-        now = self._clock()
-        outcome: Outcome = Succeeded(ended_at=now) if reason is None else Killed(ended_at=now, reason=reason)
-        self._last_word = asyncio.ensure_future(self._owner.try_ended(self, outcome))
+        outcome: Outcome | None = None
+        if not self.reported:
+            self.reported = True
+            now = self._clock()
+            outcome = Succeeded(ended_at=now) if reason is None else Killed(ended_at=now, reason=reason)
+        self._owner.try_gone(self, outcome)
+        self.unsure_xcoms()  # of callbacks after its end: nothing is committed any more that they could go with
+
+    def unsure_xcoms(self) -> tuple[XCom, ...]:
+        """XComs it has left, of which it is not known yet whether they are in the store."""
+        return self._answers.unsure_xcoms(self.instance)
 
     def _note_choice(self, value: Any) -> None:
         choice = SkipChoice.from_xcom(value)
@@ -146,3 +148,4 @@ class CallbackTalk:
 
     def ended(self, reason: str | None) -> None:
         """See the port."""
+        self._answers.unsure_xcoms(self._instance)

@@ -65,10 +65,17 @@ class FrameConnection(asyncio.Protocol):
             del buffer[:start]
 
     def send(self, frame_id: int, body: Any, error: dict[str, Any] | None = None) -> None:
-        """Queue a frame. `body` is a map or a protocol Struct. Silently dropped when the peer is gone."""
+        """Queue a frame. `body` is a map or a protocol Struct. Silently dropped when the peer is gone.
+
+        Raises:
+            ValueError: the body holds something MessagePack has no form for.
+        """
         if self.closed or self._transport is None:
             return
-        payload = _encode([frame_id, body, error])
+        try:
+            payload = _encode([frame_id, body, error])
+        except (TypeError, OverflowError, RecursionError) as problem:
+            raise ValueError(f"cannot be written as MessagePack: {problem}") from problem
         self._transport.write(len(payload).to_bytes(_HEADER, "big") + payload)
 
     def close(self) -> None:

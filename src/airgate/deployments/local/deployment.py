@@ -74,7 +74,7 @@ class LocalDags:
 
     async def delete(self, dag_id: str) -> None:
         """See the port."""
-        await self._engine.control.delete_dag(dag_id)
+        await self._engine.delete_dag(dag_id)
 
     async def source(self, file: str) -> str:
         """See the port."""

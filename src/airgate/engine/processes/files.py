@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import msgspec
 import structlog
 
 from airgate.engine.ports import FileVersion
+from airgate.engine.processes.children import Children
 from airgate.engine.processes.slots import ChildSlot
 from airgate.engine.wire import FrameConnection
 from airgate.model.errors import InvalidInput, Unavailable
@@ -40,12 +40,10 @@ class FileProcess:
         """Spares the scheduler waits for now."""
         self.keep = 0
         """Spares kept beyond what is waited for."""
+        self.children = Children(self)
         self._connection: FrameConnection | None = None
-        self._idle: deque[ChildSlot] = deque()
-        self._children: dict[int, ChildSlot] = {}
         self._questions: dict[int, asyncio.Future[protocol.RunDates]] = {}
         self._next_question = 0
-        self._forking = 0
         self._retired = False
         self._on_slot = on_slot
 
@@ -65,9 +63,9 @@ class FileProcess:
         return self._connection is not None and self._connection.closed
 
     @property
-    def busy(self) -> bool:
-        """Whether any of its children runs work."""
-        return any(child.busy for child in self._children.values())
+    def over(self) -> bool:
+        """Whether nothing of it is left: neither its process nor any of its children."""
+        return not self.alive and not self.children
 
     def connected(self, connection: FrameConnection, pid: int) -> None:
         """Its process said hello."""
@@ -78,55 +76,29 @@ class FileProcess:
 
     def nursery_lost(self) -> None:
         """The nursery is gone: a process that has not said hello by now never will."""
-        if self._connection is None and not self.parsed.done():
-            self.parsed.set_exception(NeverForked())
+        if self._connection is None:
+            self.give_up(NeverForked())
 
-    def child_connected(self, slot: ChildSlot) -> None:
-        """A spare said hello."""
-        self._forking = max(0, self._forking - 1)
-        if self._retired:
-            slot.discard()
-            return
-        self._children[slot.pid] = slot
-        self.child_free(slot)
-
-    def child_free(self, slot: ChildSlot) -> None:
-        """A child can take work."""
-        if self._retired:
-            slot.discard()
-            return
-        self._idle.append(slot)
-        self._on_slot(self.version.key)
-
-    def child_reaped(self, message: protocol.ChildGone) -> None:
-        """The nursery tells how a child ended that it had adopted."""
-        child = self._children.get(message.pid)
-        if child is not None:
-            child.exited(message.status)
-
-    def child_gone(self, slot: ChildSlot) -> None:
-        """A child's process is gone."""
-        self._children.pop(slot.pid, None)
-        if slot in self._idle:
-            self._idle.remove(slot)
-            self.warm()
+    def give_up(self, reason: Exception) -> None:
+        """Its import comes to nothing, if it is not over."""
+        if not self.parsed.done():
+            self.parsed.set_exception(reason)
 
     def reserve(self) -> ChildSlot | None:
         """Take an idle child, and have the next one forked."""
         self.last_used = asyncio.get_running_loop().time()
-        if not self._idle:
-            return None
-        slot = self._idle.popleft()
-        self.warm()
+        slot = self.children.reserve()
+        if slot is not None:
+            self.warm()
         return slot
 
     def warm(self) -> None:
         """Have as many spares ready as are waited for or kept."""
-        missing = max(self.wanted, self.keep) - len(self._idle) - self._forking
+        missing = max(self.wanted, self.keep) - self.children.ready
         if missing <= 0 or not self.ready or self._retired:
             return
         assert self._connection is not None
-        self._forking += missing
+        self.children.forking += missing
         self._connection.send(protocol.UNSOLICITED, protocol.Warm(spares=missing))
 
     async def ask(self, question: protocol.NextRun | protocol.ManualInterval) -> protocol.RunDates:
@@ -151,16 +123,36 @@ class FileProcess:
     def drop_spares(self) -> None:
         """Let go of idle children; the next use forks anew."""
         self.keep = 0
-        while self._idle:
-            self._idle.popleft().discard()
+        self.children.discard_idle()
 
     def retire(self) -> None:
-        """Stop it: idle children go, running tries end by themselves."""
+        """Stop it: idle children go, running tries end by themselves, promised slots are kept until they are used."""
         self._retired = True
+        self.children.discard_idle()
+        self._shut_down()
+
+    def hang_up(self) -> None:
+        """Close every connection: what still runs notices, and ends."""
+        self.children.hang_up()
         if self._connection is not None:
+            self._connection.close()
+
+    def takes(self, slot: ChildSlot) -> bool:
+        """Whether a free child is kept (see `Children`)."""
+        return not (self._retired or self.dead)
+
+    def slots_changed(self, *, free: bool = False) -> None:
+        """Something about its children has changed; with `free`, one of them can take work (see `Children`)."""
+        if free:
+            self._on_slot(self.version.key)
+        else:
+            self.warm()
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        # An idle child leaves when its parent does, so the parent stays while one is promised to somebody.
+        if self._retired and self._connection is not None and not self.children.promised:
             self._connection.send(protocol.UNSOLICITED, protocol.Shutdown())
-        while self._idle:
-            self._idle.popleft().discard()
 
     def _frame(self, connection: FrameConnection, frame_id: int, body: dict[str, Any]) -> None:
         if frame_id != protocol.UNSOLICITED:
@@ -171,17 +163,7 @@ class FileProcess:
             self.parsed.set_result(message)
             self.warm()
         elif isinstance(message, protocol.ChildGone):
-            child = self._children.get(message.pid)
-            if child is not None:
-                child.exited(message.status)
-            else:
-                self._died_unborn(message)
-
-    def _died_unborn(self, message: protocol.ChildGone) -> None:
-        # A child that never said hello, or whose end was known already. Only the former frees a place in the queue;
-        # mistaking one for the other costs a spare too many, never one too few.
-        self._forking = max(0, self._forking - 1)
-        self.warm()
+            self.children.reaped(message, by_parent=True)
 
     def _answered(self, number: int, body: dict[str, Any]) -> None:
         answer = self._questions.get(number)
@@ -194,11 +176,13 @@ class FileProcess:
 
     def _closed(self, connection: FrameConnection) -> None:
         gone = Unavailable(f"The process of DAG file {self.version.file} has ended; try again.")
-        if not self.parsed.done():
-            self.parsed.set_exception(gone)
+        self.give_up(gone)
         for answer in self._questions.values():
             if not answer.done():
                 answer.set_exception(gone)
+        self.children.discard_idle()  # they leave with their parent
+        if self.parsed.exception() is None and not self._retired:
+            self._on_slot(self.version.key)  # who waits for a slot has to ask for another process
 
 
 def _consume(future: asyncio.Future[Any]) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
 
 from airgate.engine.ports import TaskMessageError, TryListener, Work
 from airgate.engine.wire import FrameConnection
+from airgate.model.errors import AirgateError
 from airgate.sdk import protocol
 
 log = structlog.get_logger(__name__)
@@ -22,13 +22,21 @@ EXIT_STATUS_WAIT = 0.5
 """Seconds to wait, after a child's socket closed, for its parent to tell how it died."""
 
 
-class ChildSlot:
-    """A connected child of a DAG-file process. Implements `airgate.engine.ports.Slot`.
+class SlotOwner(Protocol):
+    """The DAG-file process a child was forked by, as the child's slot sees it."""
 
-    Args:
-        on_free: called with the slot when it can take (more) work.
-        on_gone: called once when its process is gone and all has been said.
-    """
+    def child_free(self, slot: ChildSlot) -> None:
+        """It can take (more) work."""
+
+    def child_settled(self, slot: ChildSlot) -> None:
+        """It was reserved, and has got its work."""
+
+    def child_gone(self, slot: ChildSlot) -> None:
+        """Its process is gone and all has been said. Called once."""
+
+
+class ChildSlot:
+    """A connected child of a DAG-file process. Implements `airgate.engine.ports.Slot`."""
 
     def __init__(
         self,
@@ -38,16 +46,17 @@ class ChildSlot:
         file_key: str,
         hostname: str,
         reuse_limit: int,
-        on_free: Callable[[ChildSlot], None],
-        on_gone: Callable[[ChildSlot], None],
+        owner: SlotOwner,
     ) -> None:
         self.pid = pid
         self.file_key = file_key
         self.hostname = hostname
         self._connection = connection
         self._reuse_left = reuse_limit
-        self._on_free = on_free
-        self._on_gone = on_gone
+        self.reserved = False
+        """Whether it was promised to work that has not come yet."""
+        self._owner = owner
+        self._is_gone = False
         self._listener: TryListener | None = None
         self._stopping: asyncio.TimerHandle | None = None
         self._stop_signal: str | None = None
@@ -61,27 +70,30 @@ class ChildSlot:
         """Whether work runs in it (its callbacks included)."""
         return self._listener is not None
 
-    def start(self, work: Work, listener: TryListener) -> None:
+    def start(self, work: Work, listener: TryListener) -> bool:
         """See the port."""
-        self._listener = listener
-        self._reuse_left -= 1
+        self.reserved = False
         if self._connection.closed:
-            self._finish("its process ended before it could start")
-            return
+            return False
         message = protocol.StartTry(
             startup=dict(work.startup),
             log_path=work.log_path,
             env=dict(work.env),
-            reuse=self._reuse_left > 0,
+            reuse=self._reuse_left > 1,
             callback=work.callback,
             reason=work.reason,
         )
         self._connection.send(protocol.UNSOLICITED, message)
+        self._listener = listener
+        self._reuse_left -= 1
+        self._owner.child_settled(self)
+        return True
 
     def release(self) -> None:
         """See the port."""
+        self.reserved = False
         if not self._connection.closed:
-            self._on_free(self)
+            self._owner.child_free(self)
 
     def discard(self) -> None:
         """Hang up on an idle child: it exits."""
@@ -122,7 +134,10 @@ class ChildSlot:
     def _frame(self, connection: FrameConnection, frame_id: int, body: dict[str, Any]) -> None:
         if body.get("type") == "Idle":
             self._finish(None)
-            self._on_free(self)
+            if self._stop_signal is None:
+                self._owner.child_free(self)
+            else:
+                self.discard()  # the signal may still be on its way, and must not meet other work
             return
         listener = self._listener
         if listener is None:
@@ -135,13 +150,14 @@ class ChildSlot:
     async def _answer(self, listener: TryListener, frame_id: int, body: dict[str, Any]) -> None:
         try:
             answer = await listener.message(body)
+            self._connection.send(frame_id, answer)
         except TaskMessageError as error:
             self._connection.send(frame_id, None, _error_response(error.error, error.detail))
+        except AirgateError as error:
+            self._connection.send(frame_id, None, _error_response("API_SERVER_ERROR", {"message": error.detail}))
         except Exception as error:
             log.exception("A task's request failed", request=body.get("type"), pid=self.pid)
             self._connection.send(frame_id, None, _error_response("API_SERVER_ERROR", {"message": str(error)}))
-        else:
-            self._connection.send(frame_id, answer)
 
     def _closed(self, connection: FrameConnection) -> None:
         if self._stopping is not None:
@@ -169,12 +185,9 @@ class ChildSlot:
     def _gone(self) -> None:
         if self._exit_wait is not None:
             self._exit_wait.cancel()
-        on_gone, self._on_gone = self._on_gone, _ignore
-        on_gone(self)
-
-
-def _ignore(slot: ChildSlot) -> None:
-    return
+        if not self._is_gone:
+            self._is_gone = True
+            self._owner.child_gone(self)
 
 
 def _error_response(error: str, detail: dict[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,9 @@ HELLO_TIMEOUT = 60.0
 RESTART_DELAY = 0.2
 """Seconds between the death of a nursery and its successor; doubled up to `RESTART_DELAY_MAX` while they keep dying."""
 RESTART_DELAY_MAX = 15.0
-
-
+LONG_IMPORT = 1.0
+"""Seconds after which an import no longer counts among those that go on at a time."""
+FOLDER_PREFIX = "airgate-"
 RELOAD_DELAY = 2.0
 """Seconds before a file that is waited for and could not be imported is tried again."""
 
@@ -70,7 +71,7 @@ class ProcessTree:
         self._config = config
         self._listener = listener
         self._token = secrets.token_hex(32)
-        self._folder = Path(tempfile.mkdtemp(prefix="airgate-"))
+        self._folder: Path | None = None
         self._hostname = socket.gethostname()
         self._server: asyncio.Server | None = None
         self._lock_fd = -1
@@ -79,6 +80,7 @@ class ProcessTree:
         self._nursery_up = asyncio.Event()
         self._nursery_watch: asyncio.Task[None] | None = None
         self._files: dict[str, FileProcess] = {}
+        self._leaving: list[FileProcess] = []
         self._imports = asyncio.Semaphore(config.parallel_imports)
         self._reloading: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
@@ -88,6 +90,9 @@ class ProcessTree:
     async def start(self) -> None:
         """Wait until no process of an earlier tree is left, listen, and start the nursery without waiting for it."""
         self._lock_fd = await _claim(self._config.lock)
+        _remove_leftover(self._lock_fd)
+        self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+        os.pwrite(self._lock_fd, bytes(self._folder), 0)
         path = self._folder / "engine.sock"
         self._server = await asyncio.get_running_loop().create_unix_server(self._accept, str(path))
         path.chmod(0o600)
@@ -102,20 +107,29 @@ class ProcessTree:
                 await self._nursery_watch
         for task in self._reloading.values():
             task.cancel()
-        for file in self._files.values():
+        for file in (*self._files.values(), *self._leaving):
             file.retire()
-        if self._nursery is not None and self._nursery.returncode is None:
-            self._nursery.terminate()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(2):
-                    await self._nursery.wait()
-            if self._nursery.returncode is None:
-                self._nursery.kill()
+            if not file.parsed.done():
+                self._kill(file)  # it may hang in the import, and would not notice
+        await self._end_nursery()
+        for file in (*self._files.values(), *self._leaving):
+            file.hang_up()
         if self._server is not None:
             self._server.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
+
+    async def _end_nursery(self) -> None:
+        if self._nursery is None or self._nursery.returncode is not None:
+            return
+        self._nursery.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await self._nursery.wait()
+        if self._nursery.returncode is None:
+            self._nursery.kill()
 
     # --- DAG files -------------------------------------------------------------------------------
 
@@ -129,9 +143,28 @@ class ProcessTree:
         """
         process = self._files.get(version.key)
         if process is not None and (process.ready or not process.parsed.done()):
-            return await asyncio.shield(process.parsed)
-        async with self._imports:
+            with suppress(NeverForked, Unavailable):
+                return await asyncio.shield(process.parsed)
+        await self._await_nursery()
+        async with self._turn():
             return await self._import(version)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """A place among the imports that go on at a time. Who takes long gives it up: no file holds up the others."""
+        await self._imports.acquire()
+        places = [self._imports]
+
+        def give_up() -> None:
+            if places:
+                places.pop().release()
+
+        timer = asyncio.get_running_loop().call_later(LONG_IMPORT, give_up)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            give_up()
 
     async def _import(self, version: FileVersion) -> protocol.Parsed:
         while True:
@@ -147,11 +180,13 @@ class ProcessTree:
             except Unavailable:
                 problem = "its process ended while importing it (it was killed, crashed or left with os._exit)"
             self._kill(process)
+            process.give_up(Unavailable(problem))
             self._files.pop(version.key, None)
             return protocol.Parsed(file_key=version.key, error=f"DAG file {version.file}: {problem}.")
 
     def _fork(self, version: FileVersion) -> FileProcess:
         assert self._nursery_connection is not None
+        self.retire(version.key)
         process = FileProcess(version, on_slot=self._listener.slot_free)
         self._files[version.key] = process
         order = protocol.ForkFile(
@@ -165,6 +200,9 @@ class ProcessTree:
         process = self._files.pop(key, None)
         if process is not None:
             process.retire()
+            # Its children still report through it, and how they end comes from whoever adopts them.
+            self._leaving = [one for one in self._leaving if not one.over]
+            self._leaving.append(process)
 
     def trim(self, pinned: frozenset[str]) -> None:
         """Let processes go until `warm_files` are left, least recently used first, and spares of files long unused.
@@ -172,10 +210,13 @@ class ProcessTree:
         Those that are busy, waited for or pinned stay.
         """
         now = asyncio.get_running_loop().time()
+        self._leaving = [one for one in self._leaving if not one.over]
         for process in self._files.values():
             if now - process.last_used > self._config.idle_after:
                 process.drop_spares()
-        candidates = [p for k, p in self._files.items() if k not in pinned and p.ready and not p.busy and not p.wanted]
+        candidates = [
+            p for k, p in self._files.items() if k not in pinned and p.ready and not p.children.busy and not p.wanted
+        ]
         surplus = len(self._files) - self._config.warm_files
         for process in sorted(candidates, key=lambda p: p.last_used)[: max(0, surplus)]:
             self.retire(process.version.key)
@@ -220,14 +261,19 @@ class ProcessTree:
         file, _, digest = key.rpartition("@")
         try:
             parsed = await self.load(FileVersion(key=key, file=file, digest=digest))
-        except Unavailable as error:
-            parsed = protocol.Parsed(file_key=key, error=error.detail)
-        if parsed.error is not None:
-            log.error("A DAG file that is waited for cannot be imported", file=file, error=parsed.error)
-            await asyncio.sleep(RELOAD_DELAY)
-        self._reloading.pop(key, None)
+            if parsed.error is not None:
+                log.error("A DAG file that is waited for cannot be imported", file=file, error=parsed.error)
+                await asyncio.sleep(RELOAD_DELAY)
+        except Unavailable:
+            await self.usable()
+        finally:
+            self._reloading.pop(key, None)
         # Whoever waits tells its demand again, which warms the process or tries once more.
         self._listener.slot_free(key)
+
+    async def usable(self) -> None:
+        """Wait until the DAG interpreter runs, however long that takes."""
+        await self._nursery_up.wait()
 
     # --- connections -----------------------------------------------------------------------------
 
@@ -265,10 +311,9 @@ class ProcessTree:
                 file_key=hello.file_key,
                 hostname=self._hostname,
                 reuse_limit=self._config.reuse_limit,
-                on_free=process.child_free,
-                on_gone=process.child_gone,
+                owner=process.children,
             )
-            process.child_connected(slot)
+            process.children.connected(slot)
 
     # --- the nursery -----------------------------------------------------------------------------
 
@@ -285,8 +330,8 @@ class ProcessTree:
         # The nursery reaps DAG-file processes, whose end their own connection tells, and tries it has adopted.
         message = msgspec.convert(body, protocol.ToEngine)
         if isinstance(message, protocol.ChildGone):
-            for process in self._files.values():
-                process.child_reaped(message)
+            for process in (*self._files.values(), *self._leaving):
+                process.children.reaped(message, by_parent=False)
 
     def _nursery_lost(self, connection: FrameConnection) -> None:
         self._nursery_up.clear()
@@ -358,6 +403,14 @@ async def _drain(stream: asyncio.StreamReader, tail: bytearray) -> None:
     while chunk := await stream.read(65536):
         tail += chunk
         del tail[:-8192]
+
+
+def _remove_leftover(lock_fd: int) -> None:
+    """Remove the folder of an earlier tree that could not do so itself; the lock file names it."""
+    named = Path(os.fsdecode(os.pread(lock_fd, 4096, 0)))
+    os.ftruncate(lock_fd, 0)
+    if named.name.startswith(FOLDER_PREFIX) and named.parent == Path(tempfile.gettempdir()):
+        shutil.rmtree(named, ignore_errors=True)
 
 
 async def _claim(lock: Path) -> int:
