@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from airgate.model.run import DagRun, TaskInstance
 
+LONGEST_NAME = 240
 BUNDLE = "dags-folder"
 """Airflow's name for the bundle of a plain DAG folder."""
 
@@ -77,7 +79,13 @@ def log_file(dag_id: str, run_id: str, task_id: str, map_index: int, try_number:
 def _safe(part: str) -> str:
     # Ids are the caller's own words: none may name another folder.
     cleaned = part.replace("/", "_").replace("\x00", "_")
-    return cleaned if cleaned not in {".", ".."} else cleaned.replace(".", "_")
+    if cleaned in {".", ".."}:
+        return cleaned.replace(".", "_")
+    encoded = cleaned.encode(errors="surrogateescape")
+    if len(encoded) <= LONGEST_NAME:
+        return cleaned
+    # A folder's name has at most 255 bytes, prefix included; ids may have 250 signs.
+    return f"{encoded[:180].decode(errors='ignore')}-{sha256(encoded).hexdigest()[:32]}"
 
 
 def when(moment: datetime | None) -> str | None:

@@ -16,6 +16,7 @@ from airgate.sdk.airflow_setup import forbid_database, initialise_stats, share_t
 from airgate.sdk.comms import FileComms, use_comms
 from airgate.sdk.family import Parent, leave, name_process
 from airgate.sdk.loading import load
+from airgate.sdk.watchdog import while_engine_lives
 from airgate.sdk.wire import Engine, Wire, hello
 
 
@@ -65,7 +66,8 @@ class DagFile(Parent):
         comms = FileComms(self.wire.socket)
         use_comms(comms)
         started = time.monotonic()
-        loaded = load(self._order.path, self._order.root)
+        with while_engine_lives(self.wire.fileno()):
+            loaded = load(self._order.path, self._order.root)
         self._dags = loaded.dags
         tryrun.prepare(loaded.dags.values())
         self._streams.settle()

@@ -30,6 +30,8 @@ from airgate.sdk.family import leave, name_process
 from airgate.sdk.watchdog import Watchdog
 from airgate.sdk.wire import Engine, Wire, hello
 
+_ORPHANED = 75
+"""Exit code of a child that nobody needs any more. Work may be on its way to it, so it must not look like success."""
 _WAIT_BEFORE_WARMING = 2
 """Milliseconds a new child waits for work before it warms up: who is needed at once should not warm up first."""
 
@@ -96,7 +98,7 @@ class Child:
         if self._wire.fileno() in events:
             return True
         if self._orphaned in events:
-            os._exit(0)
+            os._exit(_ORPHANED)
         return False
 
     def _receive(self) -> protocol.StartTry:

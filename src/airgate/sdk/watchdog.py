@@ -1,4 +1,4 @@
-"""Ends a try whose engine has died."""
+"""Ends a try, or an import, whose engine has died."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import select
 import signal
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import psutil  # type: ignore[import-untyped]
 
@@ -14,6 +15,32 @@ GRACE = 5.0
 """Seconds between SIGTERM, on which Airflow calls the operator's ``on_kill``, and SIGKILL."""
 
 _CLOSED = getattr(select, "POLLRDHUP", 0)  # Linux; elsewhere the POLLHUP that is reported anyway
+
+
+@contextmanager
+def while_engine_lives(fd: int) -> Iterator[None]:
+    """Meanwhile this process, with all of its group, is killed when the engine at the other end of `fd` is gone.
+
+    For an import: one that hangs would otherwise outlive its engine for ever. No thread is left afterwards.
+    """
+    stop, stopped = os.pipe()
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(fd, _CLOSED)
+        poll.register(stop, select.POLLIN)
+        if fd in dict(poll.poll()):
+            os.killpg(os.getpgid(0), signal.SIGKILL)
+
+    thread = threading.Thread(target=watch, name="airgate-import", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        os.write(stopped, b"!")
+        thread.join()
+        os.close(stop)
+        os.close(stopped)
 
 
 class Watchdog:
