@@ -24,9 +24,11 @@ def make_server(tmp_path: Path, witness_file: Path) -> Iterator[MakeServer]:
     """Makes servers on the crash DAGs, not yet started, and ends what is left of them."""
     made: list[Airgate] = []
 
-    def make(*, data: Path | None = None, database: str | None = None, **settings: str) -> Airgate:
+    def make(
+        *, data: Path | None = None, database: str | None = None, log: Path | None = None, **settings: str
+    ) -> Airgate:
         extra = {"CRASH_OUT": str(witness_file), **{f"AIRGATE_{key.upper()}": value for key, value in settings.items()}}
-        log = tmp_path / "server.log"
+        log = log or tmp_path / "server.log"
         server = Airgate(DAGS, extra, database=database, data=data or tmp_path / "data", log=log)
         made.append(server)
         return server

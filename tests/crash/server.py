@@ -79,7 +79,10 @@ class Api:
         """One request below v1: status and decoded answer. Raises OSError or ConnectionLost when there was none."""
         with self.server.wire() as wire:
             status, answer = wire.send(method, f"/api/v1{path}", None if body is None else json.dumps(body).encode())
-        return status, json.loads(answer) if answer else {}
+        try:
+            return status, json.loads(answer) if answer else {}
+        except ValueError:
+            return status, {"not JSON": answer.decode(errors="replace")}
 
     def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any] | None = None) -> int:
         """POST a run; the status."""

@@ -12,7 +12,7 @@ from time import monotonic
 import psutil  # type: ignore[import-untyped]  # the wheel has no type information
 
 from benchmarks.peers.airgate import Airgate
-from benchmarks.processes import pause, tree_of, wait_for
+from benchmarks.processes import NotInTime, pause, tree_of, wait_for
 from benchmarks.wire import ConnectionLost
 from tests.crash.server import Api, Kind, by_kind
 
@@ -112,8 +112,18 @@ class Storm:
             self.slowest_restart = max(self.slowest_restart, self.server.start(within=30))
             self.kills[kind] += 1
             return
-        wait_for(lambda: self._hit(kind), within=APPEARS_WITHIN, every=0.005, what=f"a {kind.name} to kill")
+        try:
+            wait_for(lambda: self._hit(kind), within=APPEARS_WITHIN, every=0.005, what=f"a {kind.name} to kill")
+        except NotInTime as error:
+            raise AssertionError(f"nothing works any more: {error}; {self.situation()}") from error
         self.kills[kind] += 1
+
+    def situation(self) -> str:
+        """What is killed, what lives, what waits, and what the server said last."""
+        alive = {kind.name: len(processes) for kind, processes in self._look().items()}
+        waiting = {f"{dag_id} {state}": number for (dag_id, state), number in unfinished(Api(self.server)).items()}
+        assert self.server.service is not None
+        return f"killed {dict(self.kills)}, alive {alive}, waiting {waiting}\n{self.server.service.tail(15)}"
 
     def _hit(self, kind: Kind) -> bool:
         """Kill one of this kind, if there is one that has not died meanwhile."""
@@ -169,10 +179,10 @@ def read_lines(text: str) -> Counter[Try]:
     return Counter(Try(dag_id, run_id, task_id, int(number)) for dag_id, run_id, task_id, number in rows)
 
 
-def quiet(api: Api) -> bool:
-    """Whether no run is queued or running."""
-    return all(
-        api.get(f"/dags/{dag_id}/dagRuns?state={state}&limit=1")["total_entries"] == 0
+def unfinished(api: Api) -> dict[tuple[str, str], int]:
+    """How many runs of each DAG are queued, and how many are running."""
+    return {
+        (dag_id, state): api.get(f"/dags/{dag_id}/dagRuns?state={state}&limit=1")["total_entries"]
         for dag_id in DAG_IDS
         for state in ("queued", "running")
-    )
+    }

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from benchmarks.peers.airgate import Airgate
-from benchmarks.processes import wait_for
+from benchmarks.processes import NotInTime, wait_for
 from tests.crash.conftest import MakeServer
 from tests.crash.server import ENDED, FINISHED, Api, Kind
-from tests.crash.storm import DAG_IDS, Poster, Storm, Try, quiet, read_lines
+from tests.crash.storm import DAG_IDS, Poster, Storm, Try, read_lines, unfinished
 
 pytestmark = pytest.mark.crash
 
@@ -72,7 +72,12 @@ class Survivors:
             self.stopped.set()
             for thread in threads:
                 thread.join(60)
-        wait_for(lambda: quiet(self.api), within=120, every=0.2, what="all runs have finished")
+        try:
+            wait_for(
+                lambda: not any(unfinished(self.api).values()), within=120, every=0.2, what="all runs have finished"
+            )
+        except NotInTime as error:
+            raise AssertionError(f"{error}: {self.storm.situation()}") from error
         self.check()
         self.server.stop()
         self.storm.wait_until_nothing_is_left(within=30)

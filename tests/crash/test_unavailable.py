@@ -83,10 +83,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.parametrize("log_on_disk", [False, True], ids=["log elsewhere", "log on it too"])
 def test_triggers_are_refused_until_there_is_room_when_the_disk_is_full(
-    make_server: MakeServer, small_disk: Path
+    make_server: MakeServer, small_disk: Path, log_on_disk: bool
 ) -> None:
-    api = start(make_server, data=small_disk / "data")
+    api = start(make_server, data=small_disk / "data", log=small_disk / "log" if log_on_disk else None)
     assert post(api, "before")[0] == 200
     assert api.wait_for_run(DAG_ID, "before", within=30) == "success"
     ballast = small_disk / "ballast"
