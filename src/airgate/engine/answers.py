@@ -1,4 +1,4 @@
-"""Answers to what a running task asks: variables, connections, XComs, other runs and tasks.
+"""Answers to what a running task asks: XComs, other runs and tasks; the rest is `airgate.engine.vault`'s.
 
 Shapes are those of Airflow 3.3's ``airflow.sdk.execution_time.comms``; a thing that does not exist is answered as
 Airflow's supervisor answers it, with an ``ErrorResponse`` as the body rather than as a failure of the request.
@@ -9,26 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
 
-from airgate.engine.ports import TaskMessageError
 from airgate.engine.startup import run_map
-from airgate.model.admin import Variable
+from airgate.engine.vault import Answer, Body, Vault, missing
 from airgate.model.errors import NotFound, Unavailable
 from airgate.model.query import RunFilter, TaskFilter
 from airgate.model.run import TaskInstance, XCom
 from airgate.model.states import RunState, TaskState
-from airgate.store import connections, dags, runs, tasks, variables, xcoms
+from airgate.store import dags, runs, tasks, xcoms
 from airgate.store.database import Database, Tx
 
 log = structlog.get_logger(__name__)
-
-Body = dict[str, Any]
-Answer = Body | None
-
 
 RETRY = 0.2
 RETRY_MAX = 5.0
@@ -45,13 +39,9 @@ class Answers:
     def __init__(self, database: Database, *, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
+        self.vault = Vault(database)
         self._xcoms: dict[UUID, list[tuple[XCom, asyncio.Future[None]]]] = {}
         self._table: Mapping[str, Callable[[TaskInstance, Body], Awaitable[Answer]]] = {
-            "GetVariable": self._get_variable,
-            "GetVariableKeys": self._get_variable_keys,
-            "PutVariable": self._put_variable,
-            "DeleteVariable": self._delete_variable,
-            "GetConnection": self._get_connection,
             "GetXCom": self._get_xcom,
             "GetXComCount": self._get_xcom_count,
             "GetXComSequenceItem": self._get_xcom_item,
@@ -69,7 +59,6 @@ class Answers:
             "GetDRCount": self._get_dr_count,
             "GetDag": self._get_dag,
             "ValidateInletsAndOutlets": self._validate_assets,
-            "MaskSecret": self._nothing,
             "GetTaskRescheduleStartDate": self._no_reschedule,
         }
 
@@ -81,16 +70,24 @@ class Answers:
         """
         handler = self._table.get(str(body.get("type")))
         if handler is None:
-            raise TaskMessageError(
-                "API_SERVER_ERROR",
-                {"status_code": 501, "message": f"Airgate's engine does not answer {body.get('type')} yet."},
-            )
+            return await self._patiently(lambda: self.vault.answer(body))
+        return await self._patiently(lambda: handler(instance, body))
+
+    async def answer_file(self, body: Body) -> Answer:
+        """Answer one request of code at the top of a DAG file, or in a timetable: it may ask for what is in the vault.
+
+        Raises:
+            TaskMessageError: it asks for anything else.
+        """
+        return await self._patiently(lambda: self.vault.answer(body))
+
+    async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         delay = RETRY
         while True:
             try:
-                return await handler(instance, body)
+                return await ask()
             except Unavailable as error:
-                log.warning("A task's request waits for the database", request=body.get("type"), reason=error.detail)
+                log.warning("A request of DAG code waits for the database", reason=error.detail)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_MAX)
 
@@ -99,66 +96,11 @@ class Answers:
         left = self._xcoms.pop(instance.id, ())
         return tuple({(one.map_index, one.key): one for one, written in left if not _is_stored(written)}.values())
 
-    async def _nothing(self, instance: TaskInstance, body: Body) -> Answer:
-        return None
-
     async def _validate_assets(self, instance: TaskInstance, body: Body) -> Answer:
         return {"type": "InactiveAssetsResult", "inactive_assets": []}
 
     async def _no_reschedule(self, instance: TaskInstance, body: Body) -> Answer:
         return {"type": "TaskRescheduleStartDate", "start_date": instance.start_date}
-
-    # --- variables and connections ---------------------------------------------------------------
-
-    async def _get_variable(self, instance: TaskInstance, body: Body) -> Answer:
-        try:
-            found = await self._database.read(variables.get, body["key"])
-        except NotFound:
-            return _missing("VARIABLE_NOT_FOUND", key=body["key"])
-        return {"type": "VariableResult", "key": found.key, "value": found.value}
-
-    async def _get_variable_keys(self, instance: TaskInstance, body: Body) -> Answer:
-        keys = await self._database.read(variables.keys, body.get("prefix"))
-        start = body.get("offset") or 0
-        return {
-            "type": "VariableKeysResult",
-            "keys": list(keys[start : start + (body.get("limit") or 1000)]),
-            "total_entries": len(keys),
-        }
-
-    async def _put_variable(self, instance: TaskInstance, body: Body) -> Answer:
-        value = "" if body["value"] is None else body["value"]
-        await self._database.write(
-            variables.put, Variable(key=body["key"], value=value, description=body.get("description"))
-        )
-        return None
-
-    async def _delete_variable(self, instance: TaskInstance, body: Body) -> Answer:
-        def delete(tx: Tx) -> None:
-            try:
-                variables.delete(tx, body["key"])
-            except NotFound:
-                return
-
-        await self._database.write(delete)
-        return {"type": "OKResponse", "ok": True}
-
-    async def _get_connection(self, instance: TaskInstance, body: Body) -> Answer:
-        try:
-            found = await self._database.read(connections.get, body["conn_id"])
-        except NotFound:
-            return _missing("CONNECTION_NOT_FOUND", conn_id=body["conn_id"])
-        return {
-            "type": "ConnectionResult",
-            "conn_id": found.connection_id,
-            "conn_type": found.conn_type,
-            "host": found.host,
-            "schema": found.schema,
-            "login": found.login,
-            "password": found.password,
-            "port": found.port,
-            "extra": found.extra,
-        }
 
     # --- XComs -----------------------------------------------------------------------------------
 
@@ -175,7 +117,7 @@ class Answers:
         values = await self._xcom_values(body)
         offset = body["offset"]
         if not -len(values) <= offset < len(values):
-            return _missing("XCOM_NOT_FOUND", **{k: body[k] for k in ("dag_id", "run_id", "task_id", "key", "offset")})
+            return missing("XCOM_NOT_FOUND", **{k: body[k] for k in ("dag_id", "run_id", "task_id", "key", "offset")})
         return {"type": "XComSequenceIndexResult", "root": values[offset].value}
 
     async def _get_xcom_slice(self, instance: TaskInstance, body: Body) -> Answer:
@@ -305,10 +247,6 @@ def _heard(written: asyncio.Future[None]) -> None:
     # Whether it succeeded is asked when the try ends.
     if not written.cancelled():
         written.exception()
-
-
-def _missing(error: str, **detail: Any) -> Body:
-    return {"type": "ErrorResponse", "error": error, "detail": detail}
 
 
 def _find_xcom(tx: Tx, body: Body, map_index: int) -> XCom | None:

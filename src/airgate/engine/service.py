@@ -72,13 +72,14 @@ class Engine:
         self.config = config
         self._database = database
         self._clock = clock
-        self._tree = ProcessTree(_tree_config(config), self)
+        answers = Answers(database, clock=clock)
+        self._tree = ProcessTree(_tree_config(config), self, answers.answer_file)
         self._registry = registry = Registry()
         self.scheduler = Scheduler(
             database,
             self._tree,
             registry,
-            Answers(database, clock=clock),
+            answers,
             Surroundings(
                 clock=clock,
                 new_id=new_id,

@@ -11,6 +11,7 @@ import structlog
 
 from airgate.engine.ports import FileVersion
 from airgate.engine.processes.children import Children
+from airgate.engine.processes.replying import Respond, reply
 from airgate.engine.processes.slots import ChildSlot
 from airgate.engine.wire import FrameConnection
 from airgate.model.errors import InvalidInput, Unavailable
@@ -18,6 +19,8 @@ from airgate.sdk import protocol
 
 log = structlog.get_logger(__name__)
 
+ANSWERS = frozenset({"RunDates", "Failed"})
+"""What a question is answered with; any other message with an id is a question of DAG code."""
 ASK_TIMEOUT = 10.0
 """Seconds a timetable may take to answer."""
 
@@ -27,9 +30,14 @@ class NeverForked(Exception):
 
 
 class FileProcess:
-    """A DAG-file process, from the fork on. Slots are offered once it has connected and imported its file."""
+    """A DAG-file process, from the fork on. Slots are offered once it has connected and imported its file.
 
-    def __init__(self, version: FileVersion, *, on_slot: Callable[[str], None]) -> None:
+    Args:
+        on_slot: called with the version's key when one of its children can take work.
+        respond: answers what code at the top of the file, or in a timetable, asks for.
+    """
+
+    def __init__(self, version: FileVersion, *, on_slot: Callable[[str], None], respond: Respond) -> None:
         loop = asyncio.get_running_loop()
         self.version = version
         self.pid = 0
@@ -46,6 +54,8 @@ class FileProcess:
         self._next_question = 0
         self._retired = False
         self._on_slot = on_slot
+        self._respond = respond
+        self._replies: set[asyncio.Task[None]] = set()
 
     @property
     def alive(self) -> bool:
@@ -156,7 +166,12 @@ class FileProcess:
 
     def _frame(self, connection: FrameConnection, frame_id: int, body: dict[str, Any]) -> None:
         if frame_id != protocol.UNSOLICITED:
-            self._answered(frame_id, body)
+            if body.get("type") in ANSWERS:
+                self._answered(frame_id, body)
+            else:
+                task = asyncio.create_task(reply(connection, frame_id, body, self._respond))
+                self._replies.add(task)
+                task.add_done_callback(self._replies.discard)
             return
         message = msgspec.convert(body, protocol.ToEngine)
         if isinstance(message, protocol.Parsed) and not self.parsed.done():

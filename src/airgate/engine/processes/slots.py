@@ -8,12 +8,12 @@ import signal
 from contextlib import suppress
 from typing import Any, Protocol
 
-import msgspec
+import psutil  # type: ignore[import-untyped]  # the wheel has no type information
 import structlog
 
-from airgate.engine.ports import TaskMessageError, TryListener, Work
+from airgate.engine.ports import TryListener, Work
+from airgate.engine.processes.replying import reply
 from airgate.engine.wire import FrameConnection
-from airgate.model.errors import AirgateError
 from airgate.sdk import protocol
 
 log = structlog.get_logger(__name__)
@@ -125,11 +125,16 @@ class ChildSlot:
 
     def _signal(self, number: signal.Signals, *, group: bool) -> None:
         # An open socket proves that the process lives, so the pid is still its own.
-        with suppress(ProcessLookupError, PermissionError):
-            if group and os.getpgid(self.pid) == self.pid:
-                os.killpg(self.pid, number)
-            else:
+        with suppress(ProcessLookupError, PermissionError, psutil.Error):
+            if not group or os.getpgid(self.pid) != self.pid:
                 os.kill(self.pid, number)
+                return
+            # What Bash operators start leads a session of its own, outside the group.
+            descendants = psutil.Process(self.pid).children(recursive=True)
+            os.killpg(self.pid, number)
+            for descendant in descendants:
+                with suppress(psutil.Error):
+                    descendant.send_signal(number)
 
     def _frame(self, connection: FrameConnection, frame_id: int, body: dict[str, Any]) -> None:
         if body.get("type") == "Idle":
@@ -143,21 +148,9 @@ class ChildSlot:
         if listener is None:
             log.warning("A child spoke without work", pid=self.pid, message=body.get("type"))
             return
-        task = asyncio.ensure_future(self._answer(listener, frame_id, body))
+        task = asyncio.ensure_future(reply(connection, frame_id, body, listener.message))
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
-
-    async def _answer(self, listener: TryListener, frame_id: int, body: dict[str, Any]) -> None:
-        try:
-            answer = await listener.message(body)
-            self._connection.send(frame_id, answer)
-        except TaskMessageError as error:
-            self._connection.send(frame_id, None, _error_response(error.error, error.detail))
-        except AirgateError as error:
-            self._connection.send(frame_id, None, _error_response("API_SERVER_ERROR", {"message": error.detail}))
-        except Exception as error:
-            log.exception("A task's request failed", request=body.get("type"), pid=self.pid)
-            self._connection.send(frame_id, None, _error_response("API_SERVER_ERROR", {"message": str(error)}))
 
     def _closed(self, connection: FrameConnection) -> None:
         if self._stopping is not None:
@@ -188,7 +181,3 @@ class ChildSlot:
         if not self._is_gone:
             self._is_gone = True
             self._owner.child_gone(self)
-
-
-def _error_response(error: str, detail: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "ErrorResponse", "error": error, "detail": msgspec.to_builtins(detail)}

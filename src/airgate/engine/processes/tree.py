@@ -24,6 +24,7 @@ import structlog
 
 from airgate.engine.ports import FileVersion, SlotListener
 from airgate.engine.processes.files import FileProcess, NeverForked
+from airgate.engine.processes.replying import Respond
 from airgate.engine.processes.slots import ChildSlot
 from airgate.engine.wire import FrameConnection
 from airgate.model.errors import Unavailable
@@ -65,10 +66,15 @@ class TreeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessTree:
-    """Implements `airgate.engine.ports.Executor` on this machine."""
+    """Implements `airgate.engine.ports.Executor` on this machine.
 
-    def __init__(self, config: TreeConfig, listener: SlotListener) -> None:
+    Args:
+        respond: answers what code at the top of DAG files, or in timetables, asks for.
+    """
+
+    def __init__(self, config: TreeConfig, listener: SlotListener, respond: Respond) -> None:
         self._config = config
+        self._respond = respond
         self._listener = listener
         self._token = secrets.token_hex(32)
         self._folder: Path | None = None
@@ -187,7 +193,7 @@ class ProcessTree:
     def _fork(self, version: FileVersion) -> FileProcess:
         assert self._nursery_connection is not None
         self.retire(version.key)
-        process = FileProcess(version, on_slot=self._listener.slot_free)
+        process = FileProcess(version, on_slot=self._listener.slot_free, respond=self._respond)
         self._files[version.key] = process
         order = protocol.ForkFile(
             file_key=version.key, path=str(self._config.dags / version.file), root=str(self._config.dags)
