@@ -74,8 +74,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30.0
     kill_grace: Annotated[
         Seconds,
-        Meta(description="Seconds between SIGTERM and SIGKILL when a try is stopped. Airflow waits as long."),
-    ] = 60.0
+        Meta(description="Seconds between SIGTERM and SIGKILL when a try is stopped. Airflow 3 waits as long."),
+    ] = 5.0
     dags_paused_at_creation: Annotated[
         bool,
         Meta(

@@ -102,12 +102,14 @@ class Calendar:
                     return
                 following = await self._following(dag)
                 if dag.is_paused or following is None:
+                    self._outdate(dag)
                     self._disarm(dag_id)
                     return
                 if following.run_after > self._clock():
                     self._arm(dag_id, following.run_after)
                     return
                 if self._scheduler.roster.unfinished(dag_id) >= dag.spec.max_active_runs:
+                    self._outdate(dag)
                     return  # considered again when a run of it ends
                 await self._make(dag, following)
         except Unavailable as error:
@@ -117,12 +119,15 @@ class Calendar:
             log.warning("The timetable of a DAG failed; it is not scheduled", dag_id=dag_id, reason=error.detail)
             self._disarm(dag_id)
 
+    def _outdate(self, dag: Dag) -> None:
+        # Without catching up, a date that passes while the DAG is paused or full gives way to the newest one.
+        if not dag.spec.catchup:
+            self._next.pop(dag.dag_id, None)
+
     async def _following(self, dag: Dag) -> RunDates | None:
         known = self._next.get(dag.dag_id)
         if known is not None and known[0] == dag.version.id:
-            fresh = dag.spec.catchup or not _stale(known[1], self._clock())
-            if fresh:
-                return known[1]
+            return known[1]
         newest = await self._database.read(runs.newest_scheduled, dag.dag_id)
         last = _newer(_dates(newest) if newest else None, self._taken.get(dag.dag_id))
         return await self._ask(dag, last)
@@ -176,11 +181,6 @@ class Calendar:
         timer = self._timers.pop(dag_id, None)
         if timer is not None:
             timer.cancel()
-
-
-def _stale(dates: RunDates | None, now: datetime) -> bool:
-    # Without catching up, a date that passed while the DAG was paused or full gives way to the newest one.
-    return dates is None or dates.run_after <= now
 
 
 def _newer(one: RunDates | None, other: RunDates | None) -> RunDates | None:

@@ -53,7 +53,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     new_id: Callable[[], UUID]
     logs: Path
     parallelism: int = 32
-    kill_grace: float = 60.0
+    kill_grace: float = 5.0
 
 
 class Hooks(msgspec.Struct):

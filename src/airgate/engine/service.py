@@ -49,7 +49,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     spares: int = 1
     warm_files: int = 10
     import_timeout: float = 30.0
-    kill_grace: float = 60.0
+    kill_grace: float = 5.0
     dags_paused_at_creation: bool = False
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 from airgate.model.run import DagRun, TaskInstance
 
 LONGEST_NAME = 240
+"""Bytes of an id in the name of a folder."""
 BUNDLE = "dags-folder"
 """Airflow's name for the bundle of a plain DAG folder."""
 
