@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import uvloop
@@ -60,7 +60,10 @@ def run(orders: Orders) -> Findings:
         check=True,
         cwd=Path(__file__).resolve().parents[1],
     )
-    return msgspec.json.decode(done.stdout, type=Findings)
+    findings = msgspec.json.decode(done.stdout, type=Findings)
+    if not findings.answered:
+        raise RuntimeError(f"not one of the POSTs was answered: {findings.statuses}")
+    return findings
 
 
 @dataclass
@@ -84,8 +87,7 @@ class Client(asyncio.Protocol):
         self.sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self.next()
 
     def next(self) -> None:

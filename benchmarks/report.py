@@ -90,6 +90,7 @@ def rows(scenarios: Sequence[Scenario], results: Results) -> Iterator[Row]:
             yield _row(extra.title, extra.unit, (extra.must, extra.aim), ours, peer, read, None)
 
 
+Bounds = tuple[float | None, float | None]
 Reading = Callable[[Found], float | None]
 
 
@@ -104,7 +105,7 @@ def _note(name: str) -> Reading:
 def _row(
     title: str,
     unit: str,
-    bounds: tuple[float, float],
+    bounds: Bounds,
     ours: Found,
     peer: Found | None,
     read: Reading,
@@ -123,12 +124,12 @@ def _row(
     )
 
 
-def reached(figure: float | None, bounds: tuple[float, float], *, more: bool) -> str:
-    """``aim``, ``must`` or ``missed``."""
-    if figure is None:
-        return "missed"
+def reached(figure: float | None, bounds: Bounds, *, more: bool) -> str:
+    """``aim``, ``must`` or ``missed``; nothing where nothing was promised."""
+    if bounds == (None, None):
+        return ""
     for word, bound in (("aim", bounds[1]), ("must", bounds[0])):
-        if (figure >= bound) if more else (figure <= bound):
+        if figure is not None and bound is not None and ((figure >= bound) if more else (figure <= bound)):
             return word
     return "missed"
 

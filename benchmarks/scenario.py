@@ -54,8 +54,8 @@ class Extra:
     title: str
     note: str
     unit: str
-    must: float
-    aim: float
+    must: float | None
+    aim: float | None
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,9 @@ class Scenario:
     """Measures Airgate on a filled DAG folder, with servers of its own."""
     airflow: Callable[[Airflow], Found] | None
     """Measures a running Airflow that other scenarios use too. None: there is nothing to compare with."""
-    must: float
-    aim: float
+    must: float | None
+    aim: float | None
+    """What is promised; None for a figure that is shown for what it is."""
     more_is_better: bool = False
     compare_with: str | None = None
     """The scenario whose Airflow figure this row shows; its own where None."""
