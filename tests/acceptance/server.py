@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 import msgspec
@@ -48,7 +48,7 @@ class Server:
     def _new_client(self) -> httpx.Client:
         return httpx.Client(base_url=f"{self.url}/api/v1", auth=(USER, PASSWORD), timeout=30)
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

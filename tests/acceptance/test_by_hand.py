@@ -44,7 +44,10 @@ def clear(server: Server, dag_id: str, run_id: str, **body: Any) -> set[str]:
 def mark(server: Server, dag_id: str, run_id: str, task_id: str, state: str, **more: Any) -> set[str]:
     """Mark task instances; the tasks that were touched."""
     body = {
-        **{"dry_run": False, "dag_run_id": run_id, "task_id": task_id, "new_state": state},
+        "dry_run": False,
+        "dag_run_id": run_id,
+        "task_id": task_id,
+        "new_state": state,
         **{f"include_{which}": False for which in ("upstream", "downstream", "future", "past")},
         **more,
     }

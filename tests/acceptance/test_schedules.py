@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_continuous_schedule_starts_a_run_when_the_one_before_has_ended(engine: 
     runs = until_scheduled(engine, "without_break", 3)
     engine.pause("without_break")
     ended = [run for run in runs if run["end_date"]]
-    for before, after in zip(ended, ended[1:], strict=False):
+    for before, after in itertools.pairwise(ended):
         assert before["end_date"] <= after["start_date"]
         assert before["data_interval_end"] == after["data_interval_start"]
 

@@ -46,14 +46,10 @@ class Launcher:
         self._logs = logs
         self._talks: dict[UUID, TryTalk] = {}
         self._callbacks: dict[str, deque[tuple[Work, TaskInstance]]] = {}
+        self._calling = 0
         self.quiet = asyncio.Event()
-        """Set while no try's process lives."""
+        """Set while no try's process lives, and no callback runs or waits."""
         self.quiet.set()
-
-    @property
-    def busy(self) -> bool:
-        """Whether any try's process lives."""
-        return bool(self._talks)
 
     def launch(self, active: Active, instance: TaskInstance, slot: Slot, file: str) -> bool:
         """Start a try that is committed as running. False: the slot's process has died, and nothing has begun."""
@@ -61,7 +57,7 @@ class Launcher:
         talk = TryTalk(instance, slot, self._owner, self._answers, clock=self._clock)
         startup = startup_map(active.run, instance, file=file, should_retry=may_retry(instance, task))
         self._talks[instance.id] = talk
-        self.quiet.clear()
+        self._look_around()
         try:
             started = slot.start(self._work(instance, startup), talk)
         except (OSError, ValueError) as error:
@@ -76,8 +72,17 @@ class Launcher:
     def gone(self, talk: TryTalk) -> None:
         """A try's process is done with it."""
         self._talks.pop(talk.instance.id, None)
-        if not self._talks:
+        self._look_around()
+
+    def _look_around(self) -> None:
+        if self._talks or self._calling or self._callbacks:
+            self.quiet.clear()
+        else:
             self.quiet.set()
+
+    def _called(self) -> None:
+        self._calling -= 1
+        self._look_around()
 
     def stop(self, try_id: UUID, grace: float) -> None:
         """End a try's process, if it lives."""
@@ -99,6 +104,7 @@ class Launcher:
             log.warning("A callback is not run: its log cannot be written", dag_id=run.dag_id, reason=str(error))
             return
         self._callbacks.setdefault(run.dag_id, deque()).append((work, instance))
+        self._look_around()
 
     def drain(self, dag_id: str) -> None:
         """Start a DAG's waiting callbacks while there are slots."""
@@ -106,7 +112,8 @@ class Launcher:
         while queue and (slot := self._slots.slot_for(dag_id)) is not None:
             work, instance = queue[0]
             try:
-                started = slot.start(work, CallbackTalk(instance, self._answers))
+                started = slot.start(work, CallbackTalk(instance, self._answers, self._called))
+                self._calling += started
             except ValueError as error:
                 slot.release()
                 log.warning("A callback is not run", dag_id=dag_id, reason=str(error))
@@ -115,6 +122,7 @@ class Launcher:
                 queue.popleft()
         if not queue:
             self._callbacks.pop(dag_id, None)
+        self._look_around()
 
     def drain_file(self, file_key: str) -> None:
         """Start waiting callbacks of the DAGs that this file version runs."""

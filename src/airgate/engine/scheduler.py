@@ -236,6 +236,8 @@ class Scheduler:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 await self._launcher.quiet.wait()
+                await self._pump.drain(within=5)
+                await self._launcher.quiet.wait()  # callbacks of those that were killed
         await self._pump.drain(within=5)
 
     # --- runs begin and end ----------------------------------------------------------------------

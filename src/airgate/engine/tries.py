@@ -136,9 +136,10 @@ def _date(value: Any) -> datetime:
 class CallbackTalk:
     """Listens to a callback that runs in a slot: it may ask, and its end changes nothing."""
 
-    def __init__(self, instance: TaskInstance, answers: Answers) -> None:
+    def __init__(self, instance: TaskInstance, answers: Answers, on_end: Callable[[], None]) -> None:
         self._instance = instance
         self._answers = answers
+        self._on_end = on_end
 
     async def message(self, body: Body) -> Body | None:
         """See the port. States a callback reports are ignored: the try they belong to has ended."""
@@ -149,3 +150,4 @@ class CallbackTalk:
     def ended(self, reason: str | None) -> None:
         """See the port."""
         self._answers.unsure_xcoms(self._instance)
+        self._on_end()
