@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -136,7 +137,7 @@ class Airflow:
 
     def start(self) -> float:
         """Start the four processes; return the seconds until all of them report healthy."""
-        begin = monotonic()
+        begin, self.started_at = monotonic(), datetime.now(UTC)
         for component in COMPONENTS:
             log = self.home / f"{component}.log"
             self.services.append(Service.start(component, [self._airflow, component], env=self.env, log=log))
@@ -153,7 +154,14 @@ class Airflow:
             answer = httpx.get(f"{self.api}/monitor/health", timeout=10)
         except httpx.TransportError:
             return False
-        return answer.status_code == 200 and all(part["status"] == "healthy" for part in answer.json().values())
+        return answer.status_code == 200 and all(self._beats(part) for part in answer.json().values())
+
+    def _beats(self, part: Mapping[str, Any]) -> bool:
+        """Whether a component is healthy, and not only its predecessor was a moment ago."""
+        beats = [value for name, value in part.items() if name.endswith("_heartbeat")]
+        return part["status"] == "healthy" and all(
+            beat is not None and datetime.fromisoformat(beat) > self.started_at for beat in beats
+        )
 
     def token(self) -> str:
         """A bearer token of the administrator."""
