@@ -38,6 +38,11 @@ GRACEFUL_SECONDS = 5
 """How long open requests may take once the server is told to stop."""
 
 
+THREAD_SWITCH_SECONDS = 0.0005
+"""How long a thread may keep others waiting. The event loop must not wait five milliseconds, Python's default, each
+time the store's writer has begun to work."""
+
+
 class Announce(Protocol):
     """Told once, when the server answers."""
 
@@ -58,6 +63,7 @@ def new_id() -> UUID:
 def serve(settings: Settings, announce: Announce) -> int:
     """Run the server until it is told to stop (SIGINT, SIGTERM). Returns the process's exit code."""
     _configure_logging(settings.log_level)
+    sys.setswitchinterval(THREAD_SWITCH_SECONDS)
     return uvloop.run(_serve(settings, announce))
 
 
@@ -219,6 +225,7 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         timeout_keep_alive=75,
     )
