@@ -51,7 +51,7 @@ def test_chain_passes_its_values_along(variant: Server) -> None:
 
 
 def test_params_of_one_run_are_not_those_of_the_next(variant: Server) -> None:
-    given = [{"must": "b", "count": 7}, {"must": "a"}, {"must": "a", "name": "me"}] * 3
+    given: list[dict[str, object]] = [{"must": "b", "count": 7}, {"must": "a"}, {"must": "a", "name": "me"}] * 3
     run_ids = [variant.trigger("with_params", conf=conf) for conf in given]
     for run_id, conf in zip(run_ids, given, strict=True):
         assert variant.finished("with_params", run_id)["state"] == "success"
