@@ -30,4 +30,4 @@ async def shell(store: Database, tmp_path: Path, clock: Clock) -> AsyncIterator[
     shell = Shell(store, tmp_path, clock)
     await shell.begin()
     yield shell
-    await shell.scheduler.stop()
+    await shell.stop()

@@ -176,6 +176,24 @@ class Shell:
 
         return await until(find)
 
+    async def rest(self) -> None:
+        """Let everything happen that needs nothing but the store."""
+        for _ in range(4):
+            await turn()
+            await self.database.write(lambda tx: None)
+            await self.database.read(lambda tx: None)
+        await turn()
+
+    async def stop(self) -> None:
+        """Stop, with every try ending at once."""
+        stopping = asyncio.ensure_future(self.scheduler.stop())
+        while not stopping.done():
+            for slot in self.slots.given:
+                if slot.listener is not None:
+                    slot.ends("killed by signal 15")
+            await asyncio.sleep(0)
+        await stopping
+
     async def succeed(self, slot: Slot) -> None:
         """The try in this slot succeeds, and its process ends."""
         await slot.says("SucceedTask", end_date=self.clock())

@@ -33,6 +33,28 @@ async def test_run_deleted_while_its_try_begins_leaves_nothing_running(shell: Sh
     assert shell.scheduler.roster.unfinished("d") == 0
 
 
+async def test_slot_promised_to_a_run_while_it_is_deleted_goes_back(
+    store: Database, tmp_path: Path, clock: Clock
+) -> None:
+    shell = Shell(store, tmp_path, clock, parallelism=1)
+    await shell.begin()
+    await shell.record(dag())
+    shell.slots.add(2)
+    await shell.trigger("first")
+    slot = await shell.slot_with("first")
+    await shell.trigger("second")
+    await shell.until_run("second", RunState.RUNNING)
+    async with slow_writer(store):
+        deleting = asyncio.ensure_future(shell.control.delete_run("d", "second"))
+        await turn()
+        slot.ends("killed by signal 9")  # the place it frees is given to the one that is being deleted
+        promised = await until(lambda: shell.slots.given[1:])
+    await deleting
+    assert promised[0].released
+    assert promised[0].work is None
+    await shell.stop()
+
+
 async def test_run_deleted_while_it_is_taken_up_again_is_not_worked_on(shell: Shell) -> None:
     await shell.record(dag())
     shell.slots.add()
@@ -41,8 +63,10 @@ async def test_run_deleted_while_it_is_taken_up_again_is_not_worked_on(shell: Sh
         shell.scheduler.accepted(run, fresh=False)
         deleting = asyncio.ensure_future(shell.control.delete_run("d", "r"))
         await turn()
+        await shell.database.write(lambda tx: None)
+        await turn()
     await deleting
-    await turn()
+    await shell.rest()
     assert shell.scheduler.roster.unfinished("d") == 0
     with pytest.raises(NotFound):
         await shell.run("r")
@@ -58,7 +82,7 @@ async def test_deleted_run_gives_its_place_to_another(store: Database, tmp_path:
     await shell.trigger("second")
     await shell.control.delete_run("d", "first")
     await shell.slot_with("second")
-    await shell.scheduler.stop()
+    await shell.stop()
 
 
 async def test_deleted_run_answers_whoever_waits_for_it(shell: Shell) -> None:
@@ -144,11 +168,11 @@ async def test_change_by_hand_waits_until_earlier_work_was_taken_up(
     await shell.record(dag())
     await shell.store("r")
     marking = asyncio.ensure_future(shell.control.set_run_state("d", "r", RunState.FAILED))
-    await turn()
+    await shell.rest()
     assert not marking.done()
     await shell.begin()
     assert (await marking).state is RunState.FAILED
-    await shell.scheduler.stop()
+    await shell.stop()
 
 
 async def test_marking_the_run_before_lets_those_that_wait_for_it_go_on(shell: Shell) -> None:
@@ -186,8 +210,9 @@ async def test_cleared_try_waits_for_its_own_process_not_for_one_before_it(shell
     second = await shell.slot_with("r", "t", 2)
     await shell.control.clear_run("d", "r")
     first.ends("killed by signal 9")
-    await turn()
+    await shell.rest()
     assert (await shell.task("r")).state is TaskState.RESTARTING
+    assert len(shell.slots.given) == 2
     second.ends("killed by signal 15")
     await shell.succeed(await shell.slot_with("r", "t", 3))
     await shell.until_run("r", RunState.SUCCESS)
