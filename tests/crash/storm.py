@@ -21,7 +21,7 @@ POSTS_PER_SECOND = 12.0
 """Per poster. Enough that something always runs, little enough that the rest is worked off in time."""
 DECK = (Kind.SERVER, Kind.NURSERY, *[Kind.FILE] * 2, *[Kind.SPARE] * 2, *[Kind.TASK] * 6)
 """What is killed in a dozen kills, in an order that chance decides."""
-APPEARS_WITHIN = 10.0
+APPEARS_WITHIN = 30.0
 """Seconds in which a process of the kind that is next should be there: a nursery imports for seconds."""
 
 

@@ -33,7 +33,7 @@ def seed() -> int:
 def test_every_trigger_ends_in_one_finished_run_when_processes_are_killed(
     make_server: MakeServer, witness_file: Path, seed: int
 ) -> None:
-    Survivors(make_server(), witness_file, seed).survive(kills=20, within=60)
+    Survivors(make_server(), witness_file, seed).survive(kills=20, within=120)
 
 
 @pytest.mark.conformance
