@@ -82,6 +82,9 @@ class Airflow:
     services: list[Service] = field(default_factory=list)
     postgres: Postgres | None = None
 
+    def __post_init__(self) -> None:
+        self.client = httpx.Client(base_url=self.api, timeout=60)
+
     def __enter__(self) -> Self:
         try:
             self.prepare()
@@ -143,7 +146,7 @@ class Airflow:
             self.services.append(Service.start(component, [self._airflow, component], env=self.env, log=log))
         wait_for(self._healthy, within=180, every=0.25, what="Airflow reports healthy")
         seconds = monotonic() - begin
-        self.client = httpx.Client(base_url=self.api, headers={"Authorization": f"Bearer {self.token()}"}, timeout=60)
+        self.client.headers["Authorization"] = f"Bearer {self.token()}"
         return seconds
 
     def _healthy(self) -> bool:
@@ -220,6 +223,7 @@ class Airflow:
 
     def close(self) -> None:
         """End everything and remove what was made."""
+        self.client.close()
         self.stop()
         if self.postgres is not None:
             self.postgres.stop()
