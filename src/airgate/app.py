@@ -253,19 +253,21 @@ def _url(host: str, listening: socket.socket) -> str:
 
 
 def _configure_logging(level: str) -> None:
+    """Everything goes through the standard library's handlers: a log that cannot be written fails nobody's request."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=number, format="%(levelname)s %(name)s %(message)s")
+    logging.raiseExceptions = False
+    logging.basicConfig(level=number, format="%(message)s")
     for chatty in ("uvicorn", "watchfiles", "alembic", "httpx"):
         logging.getLogger(chatty).setLevel(max(number, logging.WARNING))
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
+            structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

@@ -44,6 +44,8 @@ async def stored(world: World, folder: Path) -> AsyncIterator[Stored]:
         await database.write(_fill, world)
         for dag in await database.read(dags.all_active):
             engine.scheduler.dag_changed(dag)
+        engine.scheduler.roster.open.set()  # nothing was left unfinished: changes by hand need not wait
+        await engine.scheduler.stop()  # and what happened to the recorded runs is written down already: none starts
         triggers = Triggers(database, clock=world.clock, new_id=new_id)
         yield Stored(local_deployment(database, engine), triggers, database)
     finally:

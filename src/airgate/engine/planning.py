@@ -13,7 +13,7 @@ from airgate.model.errors import InvalidInput, NotFound
 from airgate.model.params import Params
 from airgate.model.run import DagRun
 from airgate.model.run_ids import Moments
-from airgate.model.states import RunState, RunType
+from airgate.model.states import RunState, RunType, TriggeredBy
 from airgate.model.trigger import TriggerRequest
 
 
@@ -54,7 +54,10 @@ class Planner:
         now = self._moments.after(self._clock())
         logical_date = request.logical_date if request.has_logical_date else now
         run_after = request.run_after or now
-        interval = request.data_interval or await self._interval(dag, logical_date)
+        # Airflow gives a run that an operator starts the interval of its time, one that anybody else starts that of
+        # its logical date.
+        of = run_after if request.triggered_by is TriggeredBy.OPERATOR and logical_date else logical_date
+        interval = request.data_interval or await self._interval(dag, of)
         return DagRun(
             id=self._new_id(),
             dag_id=dag.dag_id,

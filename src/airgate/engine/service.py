@@ -17,7 +17,7 @@ from airgate.engine.calendar import Calendar
 from airgate.engine.control import Control
 from airgate.engine.folder import DagFolder
 from airgate.engine.planning import Planner
-from airgate.engine.ports import FileVersion
+from airgate.engine.ports import FileVersion, TaskMessageError
 from airgate.engine.processes.tree import ProcessTree, TreeConfig
 from airgate.engine.recovery import all_pools, recover
 from airgate.engine.registry import Registry
@@ -175,7 +175,7 @@ class Engine:
             run_after=body.get("run_after"),
             conf=body.get("conf") or {},
             note=body.get("note"),
-            run_type=RunType.MANUAL,
+            run_type=RunType.OPERATOR_TRIGGERED,
             triggered_by=TriggeredBy.OPERATOR,
             partition_key=body.get("partition_key"),
         )
@@ -188,8 +188,7 @@ class Engine:
             detail = {"dag_id": body["dag_id"], "run_id": body["run_id"]}
             return {"type": "ErrorResponse", "error": "DAGRUN_ALREADY_EXISTS", "detail": detail}
         except (NotFound, InvalidInput) as error:
-            detail = {"status_code": 400, "message": error.detail}
-            return {"type": "ErrorResponse", "error": "API_SERVER_ERROR", "detail": detail}
+            raise TaskMessageError("API_SERVER_ERROR", {"status_code": 400, "message": error.detail}) from error
         self.started(stored)
         return {"type": "OKResponse", "ok": True}
 

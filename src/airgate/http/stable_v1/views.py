@@ -9,7 +9,7 @@ from airgate.http.dates import iso
 from airgate.model.run import DagRun, TaskInstance, XCom
 from airgate.model.states import RunType, TaskState
 
-_RUN_TYPES = {RunType.ASSET_TRIGGERED: "dataset_triggered"}
+_RUN_TYPES = {RunType.ASSET_TRIGGERED: "dataset_triggered", RunType.OPERATOR_TRIGGERED: RunType.MANUAL.value}
 _STATES = {TaskState.AWAITING_INPUT: TaskState.DEFERRED.value}
 """States v1 has no word for, and the nearest it has."""
 
