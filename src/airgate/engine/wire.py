@@ -25,12 +25,14 @@ OnClosed = Callable[["FrameConnection"], None]
 class FrameConnection(asyncio.Protocol):
     """One connected process. `on_frame` gets (connection, id, body) for each frame, in order; `on_closed` once.
 
-    Both may be replaced while the connection lives: after `Hello` a connection is handed to whoever it concerns.
+    While it is open it is a member of `among`. The two callbacks may be replaced meanwhile: after `Hello` a
+    connection is handed to whoever it concerns.
     """
 
-    def __init__(self, on_frame: OnFrame, on_closed: OnClosed) -> None:
+    def __init__(self, on_frame: OnFrame, on_closed: OnClosed, among: set[FrameConnection]) -> None:
         self.on_frame = on_frame
         self.on_closed = on_closed
+        self._among = among
         self.closed = False
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
@@ -39,10 +41,12 @@ class FrameConnection(asyncio.Protocol):
         """Called by asyncio."""
         # uvloop's transports are no subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
+        self._among.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio: the peer is gone."""
         self.closed = True
+        self._among.discard(self)
         self.on_closed(self)
 
     def data_received(self, data: bytes) -> None:

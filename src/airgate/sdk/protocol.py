@@ -49,6 +49,8 @@ class Hello(msgspec.Struct, tag="Hello", tag_field="type", kw_only=True):
     protocol: int = PROTOCOL
     file_key: str = ""
     """Which DAG-file process this is, or is a child of. Given by the engine in `ForkFile`."""
+    parent: int = 0
+    """Of a try: the pid of the process that forked it. Two processes of one file may follow each other closely."""
     python: str = ""
     sdk_version: str = ""
 

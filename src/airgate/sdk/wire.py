@@ -86,6 +86,12 @@ def hello(
     """Say `Hello`, as every process does first."""
     wire.send(
         protocol.Hello(
-            role=role, token=engine.token, pid=os.getpid(), file_key=file_key, python=python, sdk_version=sdk_version
+            role=role,
+            token=engine.token,
+            pid=os.getpid(),
+            file_key=file_key,
+            parent=os.getppid(),
+            python=python,
+            sdk_version=sdk_version,
         )
     )

@@ -66,11 +66,6 @@ class Children:
         while self._idle:
             self._idle.popleft().discard()
 
-    def hang_up(self) -> None:
-        """Let go of all."""
-        for child in list(self._all.values()):
-            child.discard()
-
     def child_free(self, slot: ChildSlot) -> None:
         """See the port."""
         if not self._parent.takes(slot):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import structlog
 from airgate.engine.ports import FileVersion
 from airgate.engine.processes.children import Children
 from airgate.engine.processes.replying import Respond, reply
-from airgate.engine.processes.slots import ChildSlot
+from airgate.engine.processes.slots import EXIT_STATUS_WAIT, ChildSlot
 from airgate.engine.wire import FrameConnection
 from airgate.model.errors import InvalidInput, Unavailable
 from airgate.sdk import protocol
@@ -54,6 +55,7 @@ class FileProcess:
         self._next_question = 0
         self._retired = False
         self._on_slot = on_slot
+        self._status: asyncio.Future[int] = loop.create_future()
         self._respond = respond
         self._replies: set[asyncio.Task[None]] = set()
 
@@ -72,11 +74,6 @@ class FileProcess:
         """Whether its process has come and gone."""
         return self._connection is not None and self._connection.closed
 
-    @property
-    def over(self) -> bool:
-        """Whether nothing of it is left: neither its process nor any of its children."""
-        return not self.alive and not self.children
-
     def connected(self, connection: FrameConnection, pid: int) -> None:
         """Its process said hello."""
         self._connection = connection
@@ -88,6 +85,18 @@ class FileProcess:
         """The nursery is gone: a process that has not said hello by now never will."""
         if self._connection is None:
             self.give_up(NeverForked())
+
+    def reaped(self, message: protocol.ChildGone) -> None:
+        """The nursery tells how one of its children ended."""
+        if message.pid == self.pid and not self._status.done():
+            self._status.set_result(message.status)
+
+    async def exit_status(self) -> int | None:
+        """How its process ended (see `ChildGone`), which may be heard a moment after its connection; None: unheard."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EXIT_STATUS_WAIT):
+                return await asyncio.shield(self._status)
+        return None
 
     def give_up(self, reason: Exception) -> None:
         """Its import comes to nothing, if it is not over."""
@@ -140,12 +149,6 @@ class FileProcess:
         self._retired = True
         self.children.discard_idle()
         self._shut_down()
-
-    def hang_up(self) -> None:
-        """Close every connection: what still runs notices, and ends."""
-        self.children.hang_up()
-        if self._connection is not None:
-            self._connection.close()
 
     def takes(self, slot: ChildSlot) -> bool:
         """Whether a free child is kept (see `Children`)."""

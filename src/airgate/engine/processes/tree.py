@@ -16,6 +16,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import structlog
 
 from airgate.engine.ports import FileVersion, SlotListener
 from airgate.engine.processes.files import FileProcess, NeverForked
+from airgate.engine.processes.nursery import NurseryProcess, Output
 from airgate.engine.processes.replying import Respond
 from airgate.engine.processes.slots import ChildSlot
 from airgate.engine.wire import FrameConnection
@@ -32,7 +34,6 @@ from airgate.sdk import protocol
 
 log = structlog.get_logger(__name__)
 
-BOOT = Path(protocol.__file__).with_name("boot.py")
 HELLO_TIMEOUT = 60.0
 """Seconds the nursery may take to import the Task SDK and connect."""
 RESTART_DELAY = 0.2
@@ -81,13 +82,16 @@ class ProcessTree:
         self._hostname = socket.gethostname()
         self._server: asyncio.Server | None = None
         self._lock_fd = -1
-        self._nursery: asyncio.subprocess.Process | None = None
+        self._nursery: NurseryProcess | None = None
+        self._outputs: list[Output] = []
+        self._connections: set[FrameConnection] = set()
         self._nursery_connection: FrameConnection | None = None
         self._nursery_up = asyncio.Event()
         self._nursery_watch: asyncio.Task[None] | None = None
         self._files: dict[str, FileProcess] = {}
         self._leaving: list[FileProcess] = []
         self._imports = asyncio.Semaphore(config.parallel_imports)
+        self._loading: dict[str, asyncio.Task[protocol.Parsed]] = {}
         self._reloading: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self.failure: str | None = None
@@ -111,31 +115,29 @@ class ProcessTree:
             self._nursery_watch.cancel()
             with suppress(asyncio.CancelledError):
                 await self._nursery_watch
-        for task in self._reloading.values():
+        for task in (*self._reloading.values(), *self._loading.values()):
             task.cancel()
         for file in (*self._files.values(), *self._leaving):
             file.retire()
             if not file.parsed.done():
                 self._kill(file)  # it may hang in the import, and would not notice
-        await self._end_nursery()
-        for file in (*self._files.values(), *self._leaving):
-            file.hang_up()
+        if self._nursery is not None:
+            await self._nursery.end(within=2)
+        await self._close()
+
+    async def _close(self) -> None:
         if self._server is not None:
             self._server.close()
+        for connection in list(self._connections):
+            connection.close()
+        for output in self._outputs:
+            output.close()
+        await asyncio.sleep(0)  # closing takes a turn of the loop
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
-
-    async def _end_nursery(self) -> None:
-        if self._nursery is None or self._nursery.returncode is not None:
-            return
-        self._nursery.terminate()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(2):
-                await self._nursery.wait()
-        if self._nursery.returncode is None:
-            self._nursery.kill()
+            self._lock_fd = -1
 
     # --- DAG files -------------------------------------------------------------------------------
 
@@ -148,9 +150,20 @@ class ProcessTree:
             Unavailable: the DAG interpreter cannot be started.
         """
         process = self._files.get(version.key)
-        if process is not None and (process.ready or not process.parsed.done()):
-            with suppress(NeverForked, Unavailable):
-                return await asyncio.shield(process.parsed)
+        if process is not None and process.ready:
+            return process.parsed.result()
+        loading = self._loading.get(version.key)
+        if loading is None:
+            loading = self._loading[version.key] = asyncio.create_task(self._load(version), name=f"load {version.key}")
+            loading.add_done_callback(partial(self._loaded, version.key))
+        return await asyncio.shield(loading)
+
+    def _loaded(self, key: str, task: asyncio.Task[protocol.Parsed]) -> None:
+        del self._loading[key]
+        if not task.cancelled():
+            task.exception()  # whoever waited has heard of it
+
+    async def _load(self, version: FileVersion) -> protocol.Parsed:
         await self._await_nursery()
         async with self._turn():
             return await self._import(version)
@@ -173,6 +186,7 @@ class ProcessTree:
             give_up()
 
     async def _import(self, version: FileVersion) -> protocol.Parsed:
+        kills = 0
         while True:
             await self._await_nursery()
             process = self._fork(version)
@@ -184,7 +198,10 @@ class ProcessTree:
             except TimeoutError:
                 problem = f"importing it took longer than {self._config.import_timeout:g} s and was stopped"
             except Unavailable:
-                problem = "its process ended while importing it (it was killed, crashed or left with os._exit)"
+                status = await process.exit_status()
+                if status in FROM_OUTSIDE and (kills := kills + 1) < KILLED_IMPORTS:
+                    continue  # somebody else's doing, not the file's
+                problem = f"its process ended while importing it ({_how(status)})"
             self._kill(process)
             process.give_up(Unavailable(problem))
             self._files.pop(version.key, None)
@@ -207,7 +224,7 @@ class ProcessTree:
         if process is not None:
             process.retire()
             # Its children still report through it, and how they end comes from whoever adopts them.
-            self._leaving = [one for one in self._leaving if not one.over]
+            self._leaving = [one for one in self._leaving if one.alive or one.children]
             self._leaving.append(process)
 
     def trim(self, pinned: frozenset[str]) -> None:
@@ -216,7 +233,7 @@ class ProcessTree:
         Those that are busy, waited for or pinned stay.
         """
         now = asyncio.get_running_loop().time()
-        self._leaving = [one for one in self._leaving if not one.over]
+        self._leaving = [one for one in self._leaving if one.alive or one.children]
         for process in self._files.values():
             if now - process.last_used > self._config.idle_after:
                 process.drop_spares()
@@ -284,7 +301,7 @@ class ProcessTree:
     # --- connections -----------------------------------------------------------------------------
 
     def _accept(self) -> FrameConnection:
-        return FrameConnection(self._hello, lambda connection: None)
+        return FrameConnection(self._hello, lambda connection: None, self._connections)
 
     def _hello(self, connection: FrameConnection, frame_id: int, body: dict[str, Any]) -> None:
         try:
@@ -308,6 +325,8 @@ class ProcessTree:
         process = self._files.get(hello.file_key)
         if process is None or (hello.role == "file" and process.alive):
             connection.close()  # a version let go of, or a fork that was given up for lost
+        elif hello.role == "try" and hello.parent != process.pid:
+            connection.close()  # its parent has died, and another has taken that one's place
         elif hello.role == "file":
             process.connected(connection, hello.pid)
         else:
@@ -337,6 +356,7 @@ class ProcessTree:
         message = msgspec.convert(body, protocol.ToEngine)
         if isinstance(message, protocol.ChildGone):
             for process in (*self._files.values(), *self._leaving):
+                process.reaped(message)
                 process.children.reaped(message, by_parent=False)
 
     def _nursery_lost(self, connection: FrameConnection) -> None:
@@ -369,28 +389,12 @@ class ProcessTree:
         for name in SERVER_SECRETS:
             env.pop(name, None)
         try:
-            self._nursery = await asyncio.create_subprocess_exec(
-                self._config.python,
-                str(BOOT),
-                env=env,
-                pass_fds=(self._lock_fd,),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._nursery = await NurseryProcess.start(self._config.python, env, self._lock_fd)
         except OSError as error:
             return str(error)
-        assert self._nursery.stdout is not None
-        tail = bytearray()
-        reader = asyncio.create_task(_drain(self._nursery.stdout, tail))
-        try:
-            await self._nursery.wait()
-        finally:
-            # DAG-file processes hold the pipe too: it may stay open long after the nursery.
-            await asyncio.wait({reader}, timeout=0.2)
-            reader.cancel()
-        return tail.decode(errors="replace")
+        self._outputs = [output for output in self._outputs if not output.ended.is_set()]
+        self._outputs.append(self._nursery.output)
+        return await self._nursery.wait()
 
     def _kill(self, process: FileProcess) -> None:
         if process.alive:
@@ -398,6 +402,10 @@ class ProcessTree:
                 os.kill(process.pid, signal.SIGKILL)
 
 
+FROM_OUTSIDE = (None, -signal.SIGKILL)
+"""Ends of a process that its own code has no part in: unheard of (the nursery died, too), and SIGKILL."""
+KILLED_IMPORTS = 5
+"""Imports killed from outside (by hand, or for want of memory) after which the file is held to be the cause."""
 MAX_WANTED = 8
 """Children of one file being forked ahead at most; more only compete for the processor."""
 
@@ -405,10 +413,13 @@ SERVER_SECRETS = ("AIRGATE_SECRET_KEY", "AIRGATE_ADMIN_PASSWORD", "AIRGATE_DATAB
 """What DAG code must not see of the server's environment."""
 
 
-async def _drain(stream: asyncio.StreamReader, tail: bytearray) -> None:
-    while chunk := await stream.read(65536):
-        tail += chunk
-        del tail[:-8192]
+def _how(status: int | None) -> str:
+    """How a process ended, for people."""
+    if status is None:
+        return "nobody knows how"
+    if status < 0:
+        return f"killed by signal {-status}"
+    return f"it exited with code {status}"
 
 
 def _remove_leftover(lock_fd: int) -> None:
