@@ -8,8 +8,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := src tests tools $(wildcard benchmarks examples)
-# Files run beside each other; tests that share a process or a port say so with the mark `xdist_group`.
-PYTEST_ARGS ?= --numprocesses auto --dist loadgroup
+# Files run beside each other; the tests of one file run one after another, and share what it starts.
+PYTEST_ARGS ?= --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install install-dev test lint types layers budget tests conformance bench fmt lock clean

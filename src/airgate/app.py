@@ -178,6 +178,7 @@ def _engine_config(settings: Settings) -> EngineConfig:
         parallelism=settings.engine.parallelism,
         spares=settings.engine.spares,
         warm_files=settings.engine.warm_files,
+        nice=settings.engine.nice,
         import_timeout=settings.engine.import_timeout,
         kill_grace=settings.engine.kill_grace,
         dags_paused_at_creation=settings.engine.dags_paused_at_creation,

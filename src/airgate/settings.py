@@ -69,6 +69,15 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     warm_files: Annotated[
         Positive, Meta(description="DAG files kept imported; beyond that, the least recently used ones go.")
     ] = 10
+    nice: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=19,
+            description="How many steps of priority DAG code is behind the server, so that triggers are accepted at "
+            "once however busy the machine is with tasks. 0: it competes on equal terms.",
+        ),
+    ] = 10
     import_timeout: Annotated[
         Seconds, Meta(description="Seconds after which the import of a DAG file is given up.")
     ] = 30.0

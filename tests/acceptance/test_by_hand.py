@@ -10,8 +10,6 @@ import pytest
 
 from tests.acceptance.server import Server
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 
 @pytest.fixture
 def held(engine: Server, gate: Path) -> str:

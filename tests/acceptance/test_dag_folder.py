@@ -11,8 +11,6 @@ import pytest
 
 from tests.acceptance.server import Server
 
-pytestmark = pytest.mark.xdist_group("folder")
-
 HEAD = """
 import time
 from pathlib import Path

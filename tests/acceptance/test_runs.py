@@ -12,8 +12,6 @@ import pytest
 
 from tests.acceptance.server import PASSWORD, USER, Server
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 
 def post(server: Server, dag_id: str, body: dict[str, Any], key: str | None = None) -> httpx.Response:
     headers = {} if key is None else {"Idempotency-Key": key}

@@ -6,11 +6,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from tests.acceptance.server import RUNS_WITHIN, Server
-
-pytestmark = pytest.mark.xdist_group("engine")
 
 
 def scheduled(server: Server, dag_id: str) -> list[dict[str, Any]]:
@@ -105,20 +101,3 @@ def test_paused_dag_makes_its_scheduled_run_once_unpaused(engine: Server) -> Non
     assert scheduled(engine, "paused_schedule") == []
     engine.pause("paused_schedule", paused=False)
     until_scheduled(engine, "paused_schedule", 1)
-
-
-def test_deleting_the_run_in_the_way_lets_the_schedule_go_on(engine: Server) -> None:
-    # A queued run counts under max_active_runs, so that no scheduled one is made beside it.
-    engine.pause("without_break")
-    engine.until(lambda: not unfinished(engine, "without_break"), "nothing runs")
-    before = len(scheduled(engine, "without_break"))
-    run_id = engine.trigger("without_break")
-    engine.send("DELETE", f"/dags/without_break/dagRuns/{run_id}", expect=204)
-    engine.pause("without_break", paused=False)
-    until_scheduled(engine, "without_break", before + 1)
-    engine.pause("without_break")
-
-
-def unfinished(server: Server, dag_id: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.get(f"/dags/{dag_id}/dagRuns", state=["queued", "running"])["dag_runs"]
-    return found

@@ -14,8 +14,6 @@ import pytest
 
 from tests.acceptance.server import Server
 
-pytestmark = pytest.mark.xdist_group("stop")
-
 DAGS = """
 import os, signal, time
 from pathlib import Path

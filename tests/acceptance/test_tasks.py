@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.server import Server
-
-pytestmark = pytest.mark.xdist_group("engine")
 
 
 def lines(witness: Path) -> list[str]:

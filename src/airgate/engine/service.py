@@ -48,6 +48,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     parallelism: int = 32
     spares: int = 1
     warm_files: int = 10
+    nice: int = 0
     import_timeout: float = 30.0
     kill_grace: float = 5.0
     dags_paused_at_creation: bool = False
@@ -257,6 +258,7 @@ def _tree_config(config: EngineConfig) -> TreeConfig:
         dags=config.dags,
         home=config.data / "airflow-home",
         lock=config.data / "engine.lock",
+        nice=config.nice,
         import_timeout=config.import_timeout,
         warm_files=config.warm_files,
         spares=config.spares,

@@ -23,8 +23,6 @@ from airgate.sdk import protocol
 from tests.contract.engine.shell import until
 from tests.contract.store.builders import START, make_run, make_task
 
-pytestmark = pytest.mark.xdist_group("processes")
-
 TASKS = """
 import os, signal, time
 from pathlib import Path

@@ -57,8 +57,12 @@ class NurseryProcess:
         self._process = process
 
     @classmethod
-    async def start(cls, python: str, env: Mapping[str, str], lock_fd: int) -> NurseryProcess:
-        """Start the nursery in a session of its own; it inherits `lock_fd`. Raises OSError."""
+    async def start(cls, python: str, env: Mapping[str, str], *, lock_fd: int, nice: int) -> NurseryProcess:
+        """Start the nursery in a session of its own, `nice` steps behind the server; it inherits `lock_fd`.
+
+        Raises:
+            OSError: it cannot be started.
+        """
         read_fd, write_fd = os.pipe()
         with os.fdopen(write_fd, "wb", 0) as printed:
             _, output = await asyncio.get_running_loop().connect_read_pipe(Output, os.fdopen(read_fd, "rb", 0))
@@ -76,6 +80,8 @@ class NurseryProcess:
             except BaseException:
                 output.close()
                 raise
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + nice)
         return cls(process, output)
 
     async def wait(self) -> str:

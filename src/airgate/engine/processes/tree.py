@@ -60,6 +60,8 @@ class TreeConfig(msgspec.Struct, frozen=True, kw_only=True):
     spares: int = 1
     reuse_limit: int = 1
     """Tries one child may run; 1 is one process per try."""
+    nice: int = 0
+    """How many steps of priority DAG code is behind the server."""
     parallel_imports: int = 2
     idle_after: float = 300.0
     """After so long without work a DAG file keeps no spare children."""
@@ -389,7 +391,9 @@ class ProcessTree:
         for name in SERVER_SECRETS:
             env.pop(name, None)
         try:
-            self._nursery = await NurseryProcess.start(self._config.python, env, self._lock_fd)
+            self._nursery = await NurseryProcess.start(
+                self._config.python, env, lock_fd=self._lock_fd, nice=self._config.nice
+            )
         except OSError as error:
             return str(error)
         self._outputs = [output for output in self._outputs if not output.ended.is_set()]
