@@ -188,6 +188,7 @@ async def test_idle_processes_of_a_parent_that_died_are_promised_to_nobody(grove
     assert version.key in grove.listener.free
     grove.listener.free.clear()
     os.kill(await grove.process_of(version), signal.SIGKILL)
+    await until(lambda: not grove.tree.is_loaded(version.key))
     # Whoever waits is told to look again, and what waits is imported once more.
     await until(lambda: grove.listener.free)
     assert grove.tree.reserve(version.key) is None
