@@ -246,11 +246,6 @@ class ProcessTree:
         for process in sorted(candidates, key=lambda p: p.last_used)[: max(0, surplus)]:
             self.retire(process.version.key)
 
-    def is_loaded(self, key: str) -> bool:
-        """Whether a process has imported this file version and lives."""
-        process = self._files.get(key)
-        return process is not None and process.ready
-
     async def ask(
         self, version: FileVersion, question: protocol.NextRun | protocol.ManualInterval
     ) -> protocol.RunDates:
