@@ -191,6 +191,21 @@ async def test_stop_records_tries_that_end_and_starts_nothing_more(shell: Shell)
     assert shell.slots.given == [slot]
 
 
+async def test_stop_waits_for_the_callbacks_of_what_it_ended(shell: Shell) -> None:
+    await shell.record(dag(TaskSpec(task_id="t", has_failure_callback=True)))
+    shell.slots.add(2)
+    await shell.trigger("r")
+    slot = await shell.slot_with("r")
+    stopping = asyncio.ensure_future(shell.scheduler.stop())
+    await until(lambda: slot.stopped)
+    slot.ends("killed by signal 15 (SIGTERM)")
+    calling = await shell.slot_calling("task_failure")
+    await shell.rest()
+    assert not stopping.done()
+    calling.ends()
+    await stopping
+
+
 async def test_try_that_was_about_to_begin_at_a_stop_waits_for_the_next_start(
     store: Database, tmp_path: Path, clock: Clock
 ) -> None:
