@@ -78,6 +78,12 @@ async def until_ended(shell: Shell, number: int) -> list[DagRun]:
     return await until_read(there)
 
 
+async def until_done(calendar: Calendar) -> None:
+    """Wait until the calendar has done all it has to do now."""
+    await turn()
+    await until(lambda: not calendar._work)
+
+
 async def test_calendar_catches_up_and_waits_for_the_next(shell: Shell, calendar: Calendar, hourly: Hourly) -> None:
     await shell.record(scheduled(catchup=True, max_active_runs=1))
     calendar.consider("d")
@@ -118,11 +124,12 @@ async def test_date_that_a_manual_run_has_taken_is_passed_over(
     hourly.now = hourly.start
     await shell.trigger("by hand", logical_date=hourly.start)
     await until_ended(shell, 1)
+    await until_done(calendar)
     calendar.consider("d")
-    await shell.rest()
+    await until_done(calendar)
     asked = hourly.asked
     calendar.consider("d")
-    await shell.rest()
+    await until_done(calendar)
     assert len(await made(shell)) == 1
     assert hourly.asked == asked + 1  # for what comes after the date that is taken, not for that date again
 
@@ -133,7 +140,7 @@ async def test_unpaused_dag_makes_the_newest_run_not_the_one_it_missed(
     await shell.record(scheduled())
     await shell.control.pause(["d"], paused=True)
     calendar.consider("d")
-    await shell.rest()
+    await until_done(calendar)
     hourly.now = shell.clock.pass_(2 * 3600)
     await shell.control.pause(["d"], paused=False)
     calendar.consider("d")
@@ -148,7 +155,7 @@ async def test_deleted_run_makes_room_for_the_scheduled_one(shell: Shell, calend
     await shell.record(spec)
     await shell.trigger("in the way")
     calendar.consider("d")
-    await shell.rest()
+    await until_done(calendar)
     assert len(await made(shell)) == 1
     await shell.control.delete_run("d", "in the way")
     await until(lambda: shell.scheduler.roster.running("d"))
