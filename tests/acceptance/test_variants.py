@@ -94,6 +94,15 @@ def test_runs_are_cleared_marked_and_deleted(variant: Server, gate: Path) -> Non
     variant.send("GET", f"/dags/gated/dagRuns/{run_id}", expect=404)
 
 
+def test_values_that_have_no_place_anywhere_harm_only_their_task(variant: Server) -> None:
+    run_id = variant.trigger("odd_values")
+    variant.finished("odd_values", run_id)
+    states = variant.states("odd_values", run_id)
+    assert set(states.values()) <= {"success", "failed"}
+    assert states["nul"] == "success"
+    assert variant.xcom("odd_values", run_id, "nul") == "a\x00b"
+
+
 def test_schedule_catches_up(variant: Server) -> None:
     def done() -> bool:
         return bool(variant.get("/dags/daily_catching_up/dagRuns", state="success")["total_entries"] == 4)

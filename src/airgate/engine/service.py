@@ -107,6 +107,7 @@ class Engine:
         self.scheduler.hooks.pause_dag = self._pause_one
         self._new_id = new_id
         self._tasks: list[asyncio.Task[None]] = []
+        self._reading_pools = asyncio.Lock()
 
     @property
     def failure(self) -> str | None:
@@ -249,7 +250,8 @@ class Engine:
 
     async def pools_changed(self) -> None:
         """Pools were edited in the store."""
-        self.scheduler.pools_changed(await self._database.read(all_pools))
+        async with self._reading_pools:  # what was read last is what counts last
+            self.scheduler.pools_changed(await self._database.read(all_pools))
 
 
 def _tree_config(config: EngineConfig) -> TreeConfig:

@@ -215,6 +215,29 @@ with DAG("calls_back_on_success", on_success_callback=call_back_dag):
 
     fine()
 
+with DAG("odd_values"):
+    for name, value in {
+        "nul": "a\x00b",
+        "surrogate": "\ud800",
+        "large": 2**70,
+        "infinite": float("inf"),
+        "not_a_number": float("nan"),
+        "bytes": b"\xff\x00",
+        "deep": __import__("functools").reduce(lambda inner, _: [inner], range(500), []),
+        "not_a_key": {1: 2, None: 3},
+        "unknown": object(),
+    }.items():
+
+        @task(task_id=name)
+        def give(value):
+            print(repr(value)[:100])
+            get_current_context()["ti"].xcom_push(f"key {name}", "x")
+            return value
+
+        give(value)
+
+    BashOperator(task_id="renders_nul", bash_command="echo {{ 'a\x00b' }}", env={"ODD": "\ud800"})
+
 with DAG("fails_downstream"):
 
     @task
