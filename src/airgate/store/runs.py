@@ -208,6 +208,10 @@ def _states(tx: Tx, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Ru
 def _count_up(tx: Tx, change: dict[tuple[str, RunState], int]) -> None:
     # In a fixed order, so that two writers wait for each other instead of for ever.
     rows = [{"dag_id": dag_id, "state": state, "n": n} for (dag_id, state), n in sorted(change.items()) if n]
-    statement = tx.insert(_COUNT)
+    tx.run_each(tx.prepared(_counting), rows)
+
+
+def _counting(insert: Any) -> Any:
+    statement = insert(_COUNT)
     added = {"n": _COUNT.c.n + statement.excluded.n}
-    tx.run_each(statement.on_conflict_do_update(index_elements=["dag_id", "state"], set_=added), rows)
+    return statement.on_conflict_do_update(index_elements=["dag_id", "state"], set_=added)

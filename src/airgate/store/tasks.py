@@ -63,13 +63,17 @@ def save(tx: Tx, instances: Sequence[TaskInstance]) -> None:
 
 def archive(tx: Tx, instances: Sequence[TaskInstance]) -> None:
     """Keep finished tries as history, one per try number; archiving a try again replaces it."""
-    statement = tx.insert(_TRY)
-    keys = [*_KEY, "try_number"]
-    changed = {name: statement.excluded[name] for name in _HISTORY.stored if name not in keys}
     try:
-        tx.run_each(statement.on_conflict_do_update(index_elements=keys, set_=changed), _HISTORY.encode_all(instances))
+        tx.run_each(tx.prepared(_archiving), _HISTORY.encode_all(instances))
     except IntegrityError as error:
         raise _refused(error) from error
+
+
+def _archiving(insert: Any) -> Any:
+    statement = insert(_TRY)
+    keys = [*_KEY, "try_number"]
+    changed = {name: statement.excluded[name] for name in _HISTORY.stored if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
 def tries(tx: Tx, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> tuple[TaskInstance, ...]:

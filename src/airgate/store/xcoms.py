@@ -33,14 +33,16 @@ def put(tx: Tx, xcom: XCom) -> None:
 
 def put_many(tx: Tx, xcoms: Sequence[XCom]) -> None:
     """`put` for several."""
-    statement = tx.insert(_XCOM)
-    changed = {name: statement.excluded[name] for name in _MAPPING.stored if name not in _KEY}
     try:
-        tx.run_each(
-            statement.on_conflict_do_update(index_elements=list(_KEY), set_=changed), _MAPPING.encode_all(xcoms)
-        )
+        tx.run_each(tx.prepared(_putting), _MAPPING.encode_all(xcoms))
     except IntegrityError as error:
         raise NotFound("The run of an XCom does not exist", code="run_not_found") from error
+
+
+def _putting(insert: Any) -> Any:
+    statement = insert(_XCOM)
+    changed = {name: statement.excluded[name] for name in _MAPPING.stored if name not in _KEY}
+    return statement.on_conflict_do_update(index_elements=list(_KEY), set_=changed)
 
 
 def get(tx: Tx, dag_id: str, run_id: str, task_id: str, key: str, map_index: int = -1) -> XCom:
