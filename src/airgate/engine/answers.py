@@ -11,22 +11,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-import structlog
-
+from airgate.engine.patience import patiently
 from airgate.engine.startup import run_map
 from airgate.engine.vault import Answer, Body, Vault, missing
-from airgate.model.errors import NotFound, Unavailable
+from airgate.model.errors import NotFound
 from airgate.model.query import RunFilter, TaskFilter
 from airgate.model.run import TaskInstance, XCom
 from airgate.model.states import RunState, TaskState
 from airgate.store import dags, runs, tasks, xcoms
 from airgate.store.database import Database, Tx
 
-log = structlog.get_logger(__name__)
-
-RETRY = 0.2
-RETRY_MAX = 5.0
-"""Seconds between attempts to answer while the database is gone; doubled from the first to the second."""
+WAITS = "A request of DAG code waits for the database"
 
 
 class Answers:
@@ -70,8 +65,8 @@ class Answers:
         """
         handler = self._table.get(str(body.get("type")))
         if handler is None:
-            return await self._patiently(lambda: self.vault.answer(body))
-        return await self._patiently(lambda: handler(instance, body))
+            return await patiently(lambda: self.vault.answer(body), WAITS)
+        return await patiently(lambda: handler(instance, body), WAITS)
 
     async def answer_file(self, body: Body) -> Answer:
         """Answer one request of code at the top of a DAG file, or in a timetable: it may ask for what is in the vault.
@@ -79,17 +74,7 @@ class Answers:
         Raises:
             TaskMessageError: it asks for anything else.
         """
-        return await self._patiently(lambda: self.vault.answer(body))
-
-    async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        delay = RETRY
-        while True:
-            try:
-                return await ask()
-            except Unavailable as error:
-                log.warning("A request of DAG code waits for the database", reason=error.detail)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, RETRY_MAX)
+        return await patiently(lambda: self.vault.answer(body), WAITS)
 
     def unsure_xcoms(self, instance: TaskInstance) -> tuple[XCom, ...]:
         """XComs this try has left, of which it is not known whether they are in the store. Each is given once."""

@@ -16,7 +16,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import structlog
 
 from airgate.engine.active import Active, Batch, store_batch
-from airgate.model.errors import NotFound, Unavailable
+from airgate.engine.patience import patiently
+from airgate.model.errors import NotFound
 from airgate.store.database import Database, Tx
 
 log = structlog.get_logger(__name__)
@@ -24,9 +25,7 @@ log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-RETRY = 0.2
-RETRY_MAX = 5.0
-"""Seconds between attempts to reach a database that is gone; doubled from the first to the second."""
+WAITS = "The engine waits for the database"
 
 
 class Pump:
@@ -62,14 +61,7 @@ class Pump:
 
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Read from the store, however long it takes to be there."""
-        delay = RETRY
-        while True:
-            try:
-                return await self._database.read(fn, *args, **kwargs)
-            except Unavailable as error:
-                log.warning("The engine waits for the database", reason=error.detail)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, RETRY_MAX)
+        return await patiently(lambda: self._database.read(fn, *args, **kwargs), WAITS)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something in the background; what goes wrong there is logged."""
@@ -111,16 +103,7 @@ class Pump:
                 future.set_result(None)
 
     async def _commit(self, batch: Batch) -> None:
-        delay = RETRY
-        while True:
-            try:
-                await self._database.write(store_batch, batch, self._clock())
-            except Unavailable as error:
-                log.warning("The engine waits for the database", reason=error.detail)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, RETRY_MAX)
-            else:
-                return
+        await patiently(lambda: self._database.write(store_batch, batch, self._clock()), WAITS)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._background.discard(task)
