@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
-from airgate.model.identity import Identity, Role
+from airgate.model.identity import DagVerb, Role
 
 
 class Permission(StrEnum):
@@ -34,6 +35,8 @@ class Permission(StrEnum):
     AUDIT_READ = "audit.read"
     USERS_READ = "users.read"
     USERS_EDIT = "users.edit"
+    SERVICE_ACCOUNTS_READ = "service_accounts.read"
+    SERVICE_ACCOUNTS_EDIT = "service_accounts.edit"
 
 
 _ADDED: dict[Role, frozenset[Permission]] = {
@@ -47,6 +50,7 @@ _ADDED: dict[Role, frozenset[Permission]] = {
             Permission.XCOMS_READ,
             Permission.IMPORT_ERRORS_READ,
             Permission.POOLS_READ,
+            Permission.SERVICE_ACCOUNTS_READ,
         }
     ),
     Role.USER: frozenset(
@@ -57,6 +61,7 @@ _ADDED: dict[Role, frozenset[Permission]] = {
             Permission.RUNS_EDIT,
             Permission.RUNS_DELETE,
             Permission.TASKS_EDIT,
+            Permission.SERVICE_ACCOUNTS_EDIT,
         }
     ),
     Role.OP: frozenset(
@@ -84,10 +89,21 @@ def _accumulate() -> dict[Role, frozenset[Permission]]:
     return table
 
 
-GRANTED: dict[Role, frozenset[Permission]] = _accumulate()
+GRANTED: Final = _accumulate()
 """All that a role may do."""
 
-
-def allowed(identity: Identity, permission: Permission) -> bool:
-    """Whether the identity's role includes the permission."""
-    return permission in GRANTED[identity.role]
+VERBS: Final = {
+    Permission.DAGS_READ: DagVerb.READ,
+    Permission.RUNS_READ: DagVerb.READ,
+    Permission.TASKS_READ: DagVerb.READ,
+    Permission.LOGS_READ: DagVerb.READ,
+    Permission.XCOMS_READ: DagVerb.READ,
+    Permission.RUNS_CREATE: DagVerb.TRIGGER,
+    Permission.DAGS_EDIT: DagVerb.EDIT,
+    Permission.DAGS_DELETE: DagVerb.EDIT,
+    Permission.RUNS_EDIT: DagVerb.EDIT,
+    Permission.RUNS_DELETE: DagVerb.EDIT,
+    Permission.TASKS_EDIT: DagVerb.EDIT,
+    Permission.XCOMS_DELETE: DagVerb.EDIT,
+}
+"""Permissions about a DAG, and the verb a DAG grant must name for each. All others are about no DAG."""

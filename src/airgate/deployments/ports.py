@@ -69,6 +69,12 @@ class Runs(Protocol):
     async def clear(self, dag_id: str, run_id: str, *, dry_run: bool, only_failed: bool = False) -> ClearResult:
         """Run all of a run again, or what failed of it."""
 
+    def follow(self, dag_id: str, run_id: str) -> AsyncIterator[DagRun]:
+        """The run as it is now (raises NotFound), then again after each change of its state, until it has ended.
+
+        No change of state is missed that lasts; several in quick succession may be seen as the last of them.
+        """
+
 
 class ClearResult(msgspec.Struct, frozen=True):
     """Which task instances clearing touches (or would), and the run as it is afterwards."""
@@ -238,7 +244,7 @@ class Starter(Protocol):
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """A place where DAGs run, as the bundle of its ports."""
+    """A place where DAGs run, as the bundle of its ports. `name` is its id too; it is part of paths."""
 
     name: str
     dags: Dags
@@ -249,3 +255,5 @@ class Deployment(msgspec.Struct, frozen=True):
     variables: Variables
     connections: Connections
     starter: Starter
+    workspace: str = "default"
+    kind: str = "embedded"

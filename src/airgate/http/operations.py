@@ -5,31 +5,61 @@ The runner (`airgate.http.runner`) knows no dialect. What differs between them, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
+from airgate.access.decisions import Caller, Place
 from airgate.access.permissions import Permission
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.replies import Reply
-from airgate.model.identity import Identity
+from airgate.model.audit import AuditEntry
+from airgate.model.errors import AirgateError
 from airgate.model.trigger import Accepted, TriggerRequest
 
 
 class Authenticator(Protocol):
-    """What the server needs of `airgate.access`."""
+    """What the server needs of `airgate.access` to let a request in."""
 
-    async def authenticate(self, authorization: str | None) -> Identity | None:
-        """Who sends this ``Authorization`` header; None where it proves nothing."""
+    async def authenticate(self, authorization: str | None, address: str | None = None) -> Caller | None:
+        """Who sends this ``Authorization`` header; None where it proves nothing.
+
+        Raises:
+            PermissionDenied: a known identity, but not from this address.
+        """
 
 
 class Acceptor(Protocol):
     """What the server needs of `airgate.triggers`."""
 
-    async def accept(self, deployment: Deployment, request: TriggerRequest) -> Accepted:
-        """Accept a trigger durably. Raises the error tree's InvalidInput, NotFound, Conflict and Unavailable."""
+    async def accept(
+        self, deployment: Deployment, request: TriggerRequest, audit: AuditEntry | None = None
+    ) -> Accepted:
+        """Accept a trigger durably, and keep the audit entry with it (the run's id is filled in).
+
+        Raises the error tree's InvalidInput, NotFound, Conflict and Unavailable.
+        """
+
+    async def accept_many(
+        self, deployment: Deployment, requests: Sequence[TriggerRequest], audit: AuditEntry | None = None
+    ) -> Sequence[Accepted | AirgateError]:
+        """Accept many triggers in one transaction; each is answered by itself, in order.
+
+        A request that is wrong, or clashes, has its error as its answer and keeps none of the others from being
+        accepted. Raises Unavailable: nothing at all was kept.
+        """
+
+
+class Auditor(Protocol):
+    """What the server needs of the audit log."""
+
+    async def record(self, entry: AuditEntry) -> None:
+        """Keep an entry; returns when it is durable."""
+
+    def refused(self, entry: AuditEntry) -> None:
+        """Keep an entry soon. Like refusals within a minute become one entry with a count. Never raises."""
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +67,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
     access: Authenticator
     triggers: Acceptor
+    audit: Auditor
     clock: Callable[[], datetime]
     secret: bytes
     version: str
@@ -49,10 +80,11 @@ class Call:
     """One request on its way through a dialect: what is known of it so far."""
 
     __slots__ = (
+        "address",
         "body",
+        "caller",
         "deployment",
         "headers",
-        "identity",
         "operation",
         "params",
         "query",
@@ -71,7 +103,8 @@ class Call:
         self.query: Any = None
         self.raw_body: bytes = b""
         self.body: Any = None
-        self.identity: Identity | None = None
+        self.caller: Caller | None = None
+        self.address: str | None = None
 
     def header(self, name: bytes) -> str | None:
         """A header's value by its lower-case name; the first one where there are several."""
@@ -83,7 +116,12 @@ class Call:
     @property
     def user(self) -> str:
         """Name of the authenticated caller."""
-        return self.identity.name if self.identity else "anonymous"
+        return self.caller.name if self.caller else "anonymous"
+
+    @property
+    def place(self) -> Place:
+        """Where the operation acts."""
+        return Place(self.deployment.name, self.deployment.workspace)
 
 
 Handler = Callable[[Call], Awaitable[Any]]

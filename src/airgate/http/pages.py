@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from airgate.access.permissions import Permission, allowed
+from airgate.access.decisions import Place, may
+from airgate.access.permissions import Permission
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.operations import Services
 from airgate.http.replies import pretty_json
@@ -72,8 +73,10 @@ class _Pages:
         return self._rendered(health, body, 200, {})
 
     async def _may_look(self, request: Request) -> bool:
-        identity = await self._services.access.authenticate(request.headers.get("authorization"))
-        return identity is not None and allowed(identity, Permission.WEBSITE_READ)
+        caller = await self._services.access.authenticate(request.headers.get("authorization"))
+        return caller is not None and may(
+            caller, Permission.WEBSITE_READ, Place(self._deployment.name, self._deployment.workspace)
+        )
 
     async def _inside(self, address: str) -> str:
         dags = (await self._deployment.dags.list(DagFilter(), Order("dag_id"), _DAGS)).items

@@ -9,6 +9,7 @@ that turns a branch into its own wire form; nothing else of an error reaches a c
     ├── Conflict          the thing exists already, or its state forbids this
     ├── NotAuthenticated  nobody, or nobody we know, is asking
     ├── PermissionDenied  this identity may not do that
+    ├── RateLimited       this identity asks too often; later it may
     └── Unavailable       Airgate cannot do it now; the same request may succeed later
 """
 
@@ -61,6 +62,18 @@ class PermissionDenied(AirgateError):
     """A known identity asks for what it may not do."""
 
     default_code = "permission_denied"
+
+
+class RateLimited(AirgateError):
+    """This identity has used up what it may ask for now. `retry_after` is in seconds."""
+
+    default_code = "rate_limited"
+
+    def __init__(
+        self, detail: str, *, title: str | None = None, code: str | None = None, retry_after: float = 1.0
+    ) -> None:
+        super().__init__(detail, title=title, code=code)
+        self.retry_after = retry_after
 
 
 class Unavailable(AirgateError):
