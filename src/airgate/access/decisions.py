@@ -78,5 +78,5 @@ def _matches(pattern: str, dag_id: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # The translation takes time in proportion to pattern and id, however many stars there are; brackets mean themselves.
+    # The translation takes linear time, however many stars there are. Brackets mean themselves.
     return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))
