@@ -52,7 +52,7 @@ class Planner:
             run_ids.check(request.run_id, request.run_type)
         self._resolve_params(dag, request)
         now = self._moments.after(self._clock())
-        logical_date = request.logical_date if request.has_logical_date else now
+        logical_date = request.logical_date if request.has_logical_date else self._choose(request, now)
         run_after = request.run_after or now
         # Airflow gives a run that an operator starts the interval of its time, one that anybody else starts that of
         # its logical date.
@@ -77,6 +77,9 @@ class Planner:
             partition_key=request.partition_key,
             updated_at=now,
         )
+
+    def _choose(self, request: TriggerRequest, now: datetime) -> datetime:
+        return self._moments.whole_second(request.dag_id, now) if request.whole_second else now
 
     def _dag(self, dag_id: str) -> Dag:
         dag = self._find(dag_id)

@@ -71,6 +71,7 @@ class Moments:
 
     def __init__(self) -> None:
         self._latest: datetime | None = None
+        self._in_second: dict[str, datetime] = {}
 
     def after(self, now: datetime) -> datetime:
         """`now`, or the next free microsecond.
@@ -83,3 +84,16 @@ class Moments:
             now = latest + _MICROSECOND
         self._latest = now
         return now
+
+    def whole_second(self, dag_id: str, now: datetime) -> datetime:
+        """`now` cut to the second, or the microsecond after the last that was chosen for this DAG in that second.
+
+        The old dialect's dates are seconds; a burst within one second still gets a date for every run.
+        """
+        second = now.replace(microsecond=0)
+        latest = self._in_second.get(dag_id)
+        chosen = second
+        if latest is not None and second <= latest < second + _LARGEST_LEAD:
+            chosen = latest + _MICROSECOND
+        self._in_second[dag_id] = chosen
+        return chosen

@@ -28,6 +28,8 @@ class TriggerRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `logical_date` None with `has_logical_date` True asks for a run without one (Airflow 3); with False it asks for
     the dialect's default. `idempotency_key` is the client's own; the same key and the same request give the same run.
+    `whole_second`: a date the server chooses is to be cut to the second while that second is free for the DAG, and is the
+    next free microsecond otherwise. It does not count among what makes two requests the same.
     """
 
     dag_id: str
@@ -43,6 +45,7 @@ class TriggerRequest(msgspec.Struct, frozen=True, kw_only=True):
     triggering_user: str | None = None
     idempotency_key: str | None = None
     partition_key: str | None = None
+    whole_second: bool = False
 
 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True):
