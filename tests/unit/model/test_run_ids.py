@@ -83,3 +83,30 @@ def test_moments_rise_strictly_while_the_clock_jitters_within_a_second(offsets: 
     moments = Moments()
     given_out = [moments.after(NOW + timedelta(microseconds=offset)) for offset in offsets]
     assert given_out == sorted(set(given_out))
+
+
+def test_whole_second_is_now_cut_to_the_second() -> None:
+    assert Moments().whole_second("hello", NOW) == NOW.replace(microsecond=0)
+
+
+def test_burst_within_one_second_gets_the_microseconds_after_it() -> None:
+    moments, second = Moments(), NOW.replace(microsecond=0)
+    chosen = [moments.whole_second("hello", NOW + timedelta(milliseconds=n)) for n in range(3)]
+    assert chosen == [second, second + MICROSECOND, second + 2 * MICROSECOND]
+
+
+def test_whole_seconds_of_different_dags_do_not_meet() -> None:
+    moments = Moments()
+    assert moments.whole_second("hello", NOW) == moments.whole_second("world", NOW)
+
+
+def test_whole_second_is_whole_again_in_the_next_second() -> None:
+    moments, later = Moments(), NOW + timedelta(seconds=1)
+    moments.whole_second("hello", NOW)
+    assert moments.whole_second("hello", later) == later.replace(microsecond=0)
+
+
+def test_whole_second_follows_a_clock_that_was_put_back() -> None:
+    moments, earlier = Moments(), NOW - timedelta(hours=1)
+    moments.whole_second("hello", NOW)
+    assert moments.whole_second("hello", earlier) == earlier.replace(microsecond=0)
