@@ -1,0 +1,74 @@
+"""Deployments, and how they are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from airgate.access.decisions import Place
+from airgate.deployments.ports import Deployment, Health
+from airgate.http.native.guard import covers
+from airgate.http.native.paging import Next, Paged, page_of
+from airgate.http.native.table import NativeOperation, Reach
+from airgate.http.operations import Call
+
+_DEPLOYMENT: Final = "/deployments/{deployment}"
+
+
+class DeploymentView(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where DAGs run. `default` is the one that dialects serve at their usual paths."""
+
+    name: str
+    workspace: str
+    kind: str
+    default: bool
+    health: Health
+
+
+class Deployments(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of deployments, by name."""
+
+    items: tuple[DeploymentView, ...]
+    next: Next | None
+
+
+def visible_deployments(call: Call) -> tuple[Deployment, ...]:
+    """The deployments within the caller's scope, by name."""
+    caller = call.caller
+    assert caller is not None
+    found = sorted(call.services.deployments.items())
+    return tuple(one for _, one in found if covers(caller, Place(one.name, one.workspace)))
+
+
+async def list_deployments(call: Call) -> Deployments:
+    """List the deployments that the caller's scope covers."""
+    page, following = page_of(call, visible_deployments(call), lambda one: one.name)
+    return Deployments(items=tuple([await _view(call, one) for one in page]), next=following)
+
+
+async def get_deployment(call: Call) -> DeploymentView:
+    """Show one deployment, and how it is."""
+    return await _view(call, call.deployment)
+
+
+async def _view(call: Call, deployment: Deployment) -> DeploymentView:
+    return DeploymentView(
+        name=deployment.name,
+        workspace=deployment.workspace,
+        kind=deployment.kind,
+        default=deployment.name == call.services.default_deployment,
+        health=await call.services.health(deployment),
+    )
+
+
+OPERATIONS: Final = (
+    NativeOperation(
+        method="GET", path="/deployments", handler=list_deployments, tag="deployments", query=Paged, answer=Deployments,
+        reach=Reach.SCOPE,
+    ),
+    NativeOperation(
+        method="GET", path=_DEPLOYMENT, handler=get_deployment, tag="deployments", answer=DeploymentView,
+        reach=Reach.DEPLOYMENT,
+    ),
+)  # fmt: skip
