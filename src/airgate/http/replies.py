@@ -29,9 +29,18 @@ def pretty_json(value: Any) -> bytes:
         text = msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2)
     except OverflowError:  # an integer beyond 64 bits, which only the standard library prints
         text = json.dumps(value, sort_keys=True, indent=2, default=msgspec.to_builtins).encode()
+    return _ascii(text) + b"\n"
+
+
+def compact_json(value: Any) -> bytes:
+    """JSON with sorted keys, no spaces, ASCII only and a newline at the end."""
+    return _ascii(msgspec.json.encode(value, order="sorted")) + b"\n"
+
+
+def _ascii(text: bytes) -> bytes:
     if b"\x7f" in text or not text.isascii():
         text = _ESCAPED.sub(_escaped, text.decode()).encode("ascii")
-    return text + b"\n"
+    return text
 
 
 def _escaped(match: re.Match[str]) -> str:
