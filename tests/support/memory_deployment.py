@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from uuid import UUID
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from airgate.deployments.ports import ClearRequest, ClearResult, Deployment, SetStateRequest
+from airgate.deployments.ports import Blocker, ClearRequest, ClearResult, Deployment, SetStateRequest
 from airgate.model import run_ids
 from airgate.model.admin import Connection, Pool, PoolUsage, Variable
 from airgate.model.dag import Dag, DagVersion, ImportFailure
@@ -46,6 +47,11 @@ def within(span: Span, moment: datetime | None) -> bool:
     return (span.start is None or moment >= span.start) and (span.end is None or moment <= span.end)
 
 
+def like(pattern: str, text: str) -> bool:
+    parts = {"%": ".*", "_": "."}
+    return re.fullmatch("".join(parts.get(sign, re.escape(sign)) for sign in pattern), text, re.I | re.S) is not None
+
+
 def among(allowed: Sequence[Any] | None, value: Any) -> bool:
     return allowed is None or value in allowed
 
@@ -67,6 +73,8 @@ class World:
         self.variables: dict[str, Variable] = {}
         self.connections: dict[str, Connection] = {}
         self.started: list[DagRun] = []
+        self.parsed: list[str] = []
+        self.blockers: dict[tuple[str, str, str, int], tuple[Blocker, ...]] = {}
         self.keys: dict[str, tuple[TriggerRequest, DagRun]] = {}
         self._moments = run_ids.Moments()
         self._seq = 0
@@ -123,6 +131,9 @@ class Dags(_Port):
 
         return window(filter(matches, self.world.dags.values()), order, page)
 
+    async def ids(self) -> tuple[str, ...]:
+        return tuple(sorted(self.world.dags))
+
     async def get(self, dag_id: str) -> Dag:
         return find(self.world.dags, dag_id)
 
@@ -144,6 +155,9 @@ class Dags(_Port):
     async def source(self, file: str) -> str:
         return find(self.world.sources, file)
 
+    async def parse(self, file: str) -> None:
+        self.world.parsed.append(file)
+
     async def import_failures(self, order: Order, page: Page) -> Listing[ImportFailure]:
         return window(self.world.failures.values(), order, page)
 
@@ -162,9 +176,19 @@ class Runs(_Port):
                 and within(which.start_date, run.start_date)
                 and within(which.end_date, run.end_date)
                 and within(which.updated_at, run.updated_at)
+                and among(which.logical_dates, run.logical_date)
+                and which.external_trigger in (None, run.external_trigger)
+                and (which.run_id_like is None or like(which.run_id_like, run.run_id))
+                and (which.later_than is None or (run.execution_date, run.seq) > which.later_than)
             )
 
         return window(filter(matches, self.world.runs.values()), order, page)
+
+    async def newest_dates(self) -> dict[str, datetime]:
+        newest: dict[str, datetime] = {}
+        for run in self.world.runs.values():
+            newest[run.dag_id] = max(run.execution_date, newest.get(run.dag_id, run.execution_date))
+        return newest
 
     async def get(self, dag_id: str, run_id: str) -> DagRun:
         return find(self.world.runs, (dag_id, run_id))
@@ -233,6 +257,9 @@ class Tasks(_Port):
         present = await self.get(dag_id, run_id, task_id, map_index)
         earlier = self.world.history.get((dag_id, run_id, task_id, map_index), [])
         return (*earlier, present) if present.try_number else tuple(earlier)
+
+    async def blockers(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> tuple[Blocker, ...]:
+        return self.world.blockers.get((dag_id, run_id, task_id, map_index), ())
 
     async def clear(self, dag_id: str, request: ClearRequest) -> ClearResult:
         which = replace(request.which, dag_ids=(dag_id,), task_ids=request.task_ids)

@@ -26,6 +26,9 @@ class Dags(Protocol):
     async def list(self, which: DagFilter, order: Order, page: Page) -> Listing[Dag]:
         """One page of the DAGs."""
 
+    async def ids(self) -> tuple[str, ...]:
+        """The id of every DAG, sorted, whether or not its file is still there. Costs far less than a list."""
+
     async def get(self, dag_id: str) -> Dag:
         """One DAG, whether or not its file is still there."""
 
@@ -40,6 +43,9 @@ class Dags(Protocol):
 
     async def source(self, file: str) -> str:
         """The text of a DAG file, by its path relative to the DAG folder."""
+
+    async def parse(self, file: str) -> None:
+        """Have a DAG file imported again soon, even if it has not changed. Nothing happens if it is not there."""
 
     async def import_failures(self, order: Order, page: Page) -> Listing[ImportFailure]:
         """One page of the files that cannot be imported."""
@@ -56,6 +62,9 @@ class Runs(Protocol):
 
     async def get(self, dag_id: str, run_id: str) -> DagRun:
         """One run."""
+
+    async def newest_dates(self) -> Mapping[str, datetime]:
+        """The latest execution date of each DAG that has runs."""
 
     async def set_state(self, dag_id: str, run_id: str, state: RunState) -> DagRun:
         """Airflow's manual marking: success and failed end the run and its tasks; queued clears and reruns it."""
@@ -113,6 +122,13 @@ class SetStateRequest(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = True
 
 
+class Blocker(msgspec.Struct, frozen=True):
+    """What keeps a task instance from starting: Airflow's name for this kind of reason, and a sentence."""
+
+    name: str
+    reason: str
+
+
 class Tasks(Protocol):
     """Task instances and their tries."""
 
@@ -124,6 +140,9 @@ class Tasks(Protocol):
 
     async def tries(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> tuple[TaskInstance, ...]:
         """Every try, oldest first, the present one last; each with the state it ended in."""
+
+    async def blockers(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> tuple[Blocker, ...]:
+        """Why an instance that could yet be started is not, by name; nothing where it is past that."""
 
     async def clear(self, dag_id: str, request: ClearRequest) -> ClearResult:
         """Clear task instances of a DAG."""

@@ -135,6 +135,12 @@ class DagFolder:
         """Import a file with the next reading of the folder, even if it has not changed."""
         self._again.add(file)
 
+    def parse(self, file: str) -> None:
+        """Import a file now, even if it has not changed. Nothing happens if it is not in the folder."""
+        version = self._seen.get(file)
+        if version is not None:
+            self._spawn(self._import(version, again=True))
+
     async def _read(self, vanished: set[str]) -> None:
         again, self._again = self._again, set()
         found = (await asyncio.to_thread(discover, self._root)).files
@@ -147,9 +153,9 @@ class DagFolder:
         for version in changed:
             self._spawn(self._import(version))
 
-    async def _import(self, version: FileVersion) -> None:
+    async def _import(self, version: FileVersion, *, again: bool = False) -> None:
         try:
-            parsed = await self._tree.load(version)
+            parsed = await self._tree.load(version, again=again)
         except Unavailable as error:
             log.warning("DAG file not imported", file=version.file, reason=error.detail)
             await self._tree.usable()

@@ -16,6 +16,7 @@ from airgate.engine.answers import Answers
 from airgate.engine.calendar import Calendar
 from airgate.engine.control import Control
 from airgate.engine.folder import DagFolder
+from airgate.engine.held import why_held
 from airgate.engine.planning import Planner
 from airgate.engine.ports import FileVersion, TaskMessageError
 from airgate.engine.processes.tree import ProcessTree, TreeConfig
@@ -23,6 +24,7 @@ from airgate.engine.recovery import all_pools, recover
 from airgate.engine.registry import Registry
 from airgate.engine.scheduler import Scheduler, Surroundings
 from airgate.engine.timetables import AskedTimetables
+from airgate.engine.why import Reason
 from airgate.model.dag import Dag
 from airgate.model.errors import Conflict, InvalidInput, NotFound, Unavailable
 from airgate.model.run import DagRun, TaskInstance
@@ -202,6 +204,12 @@ class Engine:
             except Unavailable as error:
                 log.warning("A run that a task triggers waits", dag_id=request.dag_id, reason=error.detail)
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def why(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> tuple[Reason, ...]:
+        """Why a task instance that could yet be started is not. Raises NotFound."""
+        return await self._database.read(
+            why_held, dag_id, run_id, task_id, map_index, now=self._clock(), parallelism=self.config.parallelism
+        )
 
     # --- DAGs ------------------------------------------------------------------------------------
 

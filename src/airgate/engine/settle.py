@@ -125,7 +125,7 @@ class Settling:
         verdict = self.verdict(task, instance.map_index)
         if verdict is not READY:
             return None if verdict is WAIT else set_state(instance, verdict, self.now)
-        if self.snapshot.paused or not self._is_due(instance) or not self._past_allows(task):
+        if self.snapshot.paused or not self._is_due(instance) or not self.past_allows(task):
             return None
         return self._scheduled(instance, task)
 
@@ -239,7 +239,7 @@ class Settling:
         found = (self.instances.get(key) for task_id in setups for key in self._keys(task_id))
         return [None if instance is None else instance.state for instance in found]
 
-    def _past_allows(self, task: TaskSpec) -> bool:
+    def past_allows(self, task: TaskSpec) -> bool:
         """Whether the run before this one lets the task run. Backfills will start with an empty past of their own."""
         if not task.depends_on_past or self.snapshot.run.logical_date is None:
             return True

@@ -113,6 +113,11 @@ def get(tx: Tx, dag_id: str) -> Dag:
     return found[0]
 
 
+def ids(tx: Tx) -> tuple[str, ...]:
+    """The id of every DAG, active or not, sorted."""
+    return tuple(tx.run(select(_DAG.c.dag_id).order_by(_DAG.c.dag_id)).scalars())
+
+
 def versions(tx: Tx, dag_id: str) -> tuple[DagVersion, ...]:
     """Every version of a DAG, oldest first. Raises NotFound where there is no such DAG."""
     rows = tx.run(select(*_VERSION.c).where(_VERSION.c.dag_id == dag_id).order_by(_VERSION.c.number)).all()

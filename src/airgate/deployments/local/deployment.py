@@ -60,6 +60,10 @@ class LocalDags:
         """See the port."""
         return await self._database.read(dags.list_dags, which, order, page)
 
+    async def ids(self) -> tuple[str, ...]:
+        """See the port."""
+        return await self._database.read(dags.ids)
+
     async def get(self, dag_id: str) -> Dag:
         """See the port."""
         return await self._database.read(dags.get, dag_id)
@@ -84,6 +88,10 @@ class LocalDags:
         if not path.is_relative_to(root) or not path.is_file():
             raise NotFound(f"There is no DAG file {file}.", code="dag_source_not_found")
         return path.read_text(errors="replace")
+
+    async def parse(self, file: str) -> None:
+        """See the port."""
+        self._engine.folder.parse(file)
 
     async def import_failures(self, order: Order, page: Page) -> Listing[ImportFailure]:
         """See the port."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from airgate.deployments.ports import ClearRequest, ClearResult, SetStateRequest
+from airgate.deployments.ports import Blocker, ClearRequest, ClearResult, SetStateRequest
 from airgate.engine.clearing import marked_with, related, runs_around, to_clear
 from airgate.engine.service import Engine
 from airgate.engine.snapshot import Graph
@@ -40,6 +40,11 @@ class LocalTasks:
     async def tries(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> tuple[TaskInstance, ...]:
         """See the port."""
         return await self._database.read(tasks.tries, dag_id, run_id, task_id, map_index)
+
+    async def blockers(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> tuple[Blocker, ...]:
+        """See the port."""
+        found = await self._engine.why(dag_id, run_id, task_id, map_index)
+        return tuple(Blocker(reason.name, reason.text) for reason in found)
 
     async def clear(self, dag_id: str, request: ClearRequest) -> ClearResult:
         """See the port."""

@@ -143,16 +143,17 @@ class ProcessTree:
 
     # --- DAG files -------------------------------------------------------------------------------
 
-    async def load(self, version: FileVersion) -> protocol.Parsed:
+    async def load(self, version: FileVersion, *, again: bool = False) -> protocol.Parsed:
         """Have a process import this version of a DAG file (or join one that does).
 
-        A file that hangs, kills its process or exits is reported as an import error, in `Parsed.error`.
+        `again`: a process that has imported it already will not do; a new one takes its place. A file that hangs,
+        kills its process or exits is reported as an import error, in `Parsed.error`.
 
         Raises:
             Unavailable: the DAG interpreter cannot be started.
         """
         process = self._files.get(version.key)
-        if process is not None and process.ready:
+        if process is not None and process.ready and not again:
             return process.parsed.result()
         loading = self._loading.get(version.key)
         if loading is None:
