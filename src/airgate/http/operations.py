@@ -14,6 +14,7 @@ import msgspec
 from airgate.access.decisions import Caller, Place
 from airgate.access.permissions import Permission
 from airgate.deployments.ports import Deployment, Health
+from airgate.http.addresses import DIRECT, Proxies
 from airgate.http.replies import Reply
 from airgate.model.audit import AuditEntry
 from airgate.model.errors import AirgateError
@@ -72,6 +73,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     secret: bytes
     version: str
     health: Callable[[Deployment], Awaitable[Health]]
+    deployments: Mapping[str, Deployment] = {}
+    """By name: for dialects that have deployments in their paths."""
+    default_deployment: str = ""
+    """The name of the one that dialects serve at their usual paths."""
+    base_path: str = ""
+    """What comes before every path as clients see it, e.g. ``/airgate``: for whatever prints a URL."""
+    proxies: Proxies = DIRECT
     config: Mapping[str, Mapping[str, str]] = {}
     """Settings shown by dialects that can show them, by section. Never secrets."""
 
@@ -131,7 +139,8 @@ Handler = Callable[[Call], Awaitable[Any]]
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One row of a dialect's table.
 
-    `path` is relative to the dialect's prefix; ``{name}`` stands for one segment, ``{name:int}`` for one of digits.
+    `path` is relative to the dialect's prefix; ``{name}`` stands for one segment, ``{name:int}`` for one of digits,
+    ``{name:path}`` for all that is left.
     `query` and `body` are whatever the dialect's checks understand; None: nothing is expected. `permission` None: for
     everybody.
     """
@@ -151,6 +160,18 @@ class Check(msgspec.Struct, frozen=True):
     applies: Callable[[Operation], bool]
 
 
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """How a dialect is served at the prefix of another as well.
+
+    `segments`: paths that begin with one of these are the guest's. `preferred`: operations, as (method, path), that
+    both dialects have; they are the guest's for callers whose key asks for it (`Caller.batch`), else the host's.
+    """
+
+    prefix: str
+    segments: tuple[str, ...] = ()
+    preferred: tuple[tuple[str, str], ...] = ()
+
+
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """One wire protocol.
 
@@ -166,3 +187,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     explain: Callable[[Exception], Reply]
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """Sent with every reply."""
+    per_deployment: bool = True
+    """Served for each deployment. False: once, with deployments in its paths."""
+    guest: Guest | None = None
+    """Where else it is served, besides at its prefix."""

@@ -14,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from airgate.access.decisions import Place, may
+from airgate.access.decisions import Caller, Place, may, visible
 from airgate.access.permissions import Permission
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.operations import Services
 from airgate.http.replies import pretty_json
 from airgate.http.stable_v1.admin_views import health_view
 from airgate.model.dag import Dag, ImportFailure
-from airgate.model.errors import Unavailable
+from airgate.model.errors import PermissionDenied, RateLimited, Unavailable
 from airgate.model.query import DagFilter, Order, Page, RunFilter
 from airgate.model.run import DagRun
 
@@ -39,7 +39,7 @@ _HEADERS: Final = {
 _SIGN_IN: Final = {"WWW-Authenticate": 'Basic realm="Airgate", charset="UTF-8"'}
 _DAGS: Final = Page(100)
 _LATEST: Final = Page(20)
-_INVITATION: Final = '<p><a href="/?signin">Sign in</a> to see the DAGs and their latest runs.</p>'
+_INVITATION: Final = '<p><a href="?signin">Sign in</a> to see the DAGs and their latest runs.</p>'
 
 
 def routes(deployment: Deployment, services: Services) -> list[BaseRoute]:
@@ -52,6 +52,7 @@ class _Pages:
     def __init__(self, deployment: Deployment, services: Services) -> None:
         self._deployment = deployment
         self._services = services
+        self._place = Place(deployment.name, deployment.workspace)
 
     async def health(self, _: Request) -> Response:
         """For a load balancer: 200 while triggers can be accepted, else 503. The body is v1's."""
@@ -62,28 +63,41 @@ class _Pages:
     async def page(self, request: Request) -> Response:
         """What this is and how it is; for those who may know, what there is."""
         health = await self._services.health(self._deployment)
-        address = str(request.base_url).rstrip("/")
+        address = f"{request.url.scheme}://{request.url.netloc}{quote(request.scope['root_path'])}"
         try:
-            signed_in = await self._may_look(request)
-            body = await self._inside(address) if signed_in else _outside(address)
+            caller = await self._visitor(request)
+            body = _outside(address) if caller is None else await self._inside(caller, address)
         except Unavailable as error:
             return self._rendered(health, f"<p>{escape(error.detail)}</p>", 503, {})
-        if not signed_in and "signin" in request.query_params:
+        if caller is None and "signin" in request.query_params:
             return self._rendered(health, body, 401, _SIGN_IN)
         return self._rendered(health, body, 200, {})
 
-    async def _may_look(self, request: Request) -> bool:
-        caller = await self._services.access.authenticate(request.headers.get("authorization"))
-        return caller is not None and may(
-            caller, Permission.WEBSITE_READ, Place(self._deployment.name, self._deployment.workspace)
-        )
+    async def _visitor(self, request: Request) -> Caller | None:
+        """Who looks at the page, if they may."""
+        header = request.headers.get("authorization")
+        try:
+            caller = await self._services.access.authenticate(header, self._services.proxies.address(request.scope))
+        except (PermissionDenied, RateLimited):
+            return None
+        return caller if caller is not None and may(caller, Permission.WEBSITE_READ, self._place) else None
 
-    async def _inside(self, address: str) -> str:
-        dags = (await self._deployment.dags.list(DagFilter(), Order("dag_id"), _DAGS)).items
-        runs = (await self._deployment.runs.list(RunFilter(), Order("seq", descending=True), _LATEST)).items
-        failures = (await self._deployment.dags.import_failures(Order("file"), _LATEST)).items
-        first = next((dag.dag_id for dag in dags), None)
-        return _failures(failures) + _runs(runs) + _dags(dags) + _first_trigger(address, first)
+    async def _inside(self, caller: Caller, address: str) -> str:
+        """What the caller may see of what there is."""
+        text, first = "", None
+        if may(caller, Permission.IMPORT_ERRORS_READ, self._place):
+            text += _failures((await self._deployment.dags.import_failures(Order("file"), _LATEST)).items)
+        if may(caller, Permission.RUNS_READ, self._place):
+            runs = (await self._deployment.runs.list(RunFilter(), Order("seq", descending=True), _LATEST)).items
+            shown = visible(caller, Permission.RUNS_READ)
+            text += _runs([run for run in runs if shown is None or shown(run.dag_id)])
+        if may(caller, Permission.DAGS_READ, self._place):
+            dags = (await self._deployment.dags.list(DagFilter(), Order("dag_id"), _DAGS)).items
+            shown = visible(caller, Permission.DAGS_READ)
+            dags = tuple(dag for dag in dags if shown is None or shown(dag.dag_id))
+            first = next((dag.dag_id for dag in dags), None)
+            text += _dags(dags)
+        return text + _first_trigger(address, first)
 
     def _rendered(self, health: Health, body: str, status: int, headers: dict[str, str]) -> Response:
         word = "healthy" if health.store and health.scheduler else "unhealthy"

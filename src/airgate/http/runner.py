@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from airgate.deployments.ports import Deployment
+from airgate.http.cors import Cors
 from airgate.http.errors import BodyTooLarge, ClientGone
 from airgate.http.operations import Call, Dialect, Operation, Services
 from airgate.http.replies import Reply
@@ -41,13 +42,17 @@ class Runner:
         services: what its handlers may use.
         deployment: for whom.
         max_body: largest request body, in bytes.
+        cors: what pages of other origins may do, said with every reply.
     """
 
-    def __init__(self, dialect: Dialect, services: Services, deployment: Deployment, max_body: int) -> None:
+    def __init__(
+        self, dialect: Dialect, services: Services, deployment: Deployment, max_body: int, cors: Cors | None = None
+    ) -> None:
         self._dialect = dialect
         self._services = services
         self._deployment = deployment
         self._max_body = max_body
+        self._cors = cors
         self._router = Router((operation, _route(dialect, operation)) for operation in dialect.operations)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, raw_path: bytes) -> None:
@@ -58,7 +63,7 @@ class Runner:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets the dialect's own form of it
             reply = self._explained(error, scope)
-        await self._send(reply, send, head_only=scope["method"] == "HEAD")
+        await self._send(reply, scope, send)
 
     async def _answer(self, scope: Scope, receive: Receive, raw_path: bytes) -> Reply:
         segments = split_path(raw_path)
@@ -70,6 +75,7 @@ class Runner:
         call.operation = route.operation
         call.params = params
         call.raw_query = scope["query_string"]
+        call.address = self._services.proxies.address(scope)
         if route.operation.body is not None:
             call.raw_body = await _read(receive, self._max_body)
         for step in route.steps:
@@ -87,14 +93,16 @@ class Runner:
             )
         return reply
 
-    async def _send(self, reply: Reply, send: Send, *, head_only: bool) -> None:
+    async def _send(self, reply: Reply, scope: Scope, send: Send) -> None:
         headers = [*self._dialect.headers, *reply.headers]
+        if self._cors is not None:
+            headers += self._cors.reply_headers(scope["headers"])
         if reply.media_type is not None:
             headers.append((b"content-type", reply.media_type.encode("latin-1")))
         if reply.stream is None and reply.status != 204:
             headers.append((b"content-length", b"%d" % len(reply.body)))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        if head_only:
+        if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
         if reply.stream is not None:
