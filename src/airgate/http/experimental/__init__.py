@@ -1,0 +1,1 @@
+"""Airflow 1.10's experimental API, complete, in front of any deployment."""
