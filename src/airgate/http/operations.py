@@ -13,6 +13,9 @@ import msgspec
 
 from airgate.access.decisions import Caller, Place
 from airgate.access.permissions import Permission
+from airgate.access.ports import Accounts, Roles, Tokens
+from airgate.access.rates import Standing
+from airgate.access.ports import Accounts, Roles
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.addresses import DIRECT, Proxies
 from airgate.http.replies import Reply
@@ -29,7 +32,11 @@ class Authenticator(Protocol):
 
         Raises:
             PermissionDenied: a known identity, but not from this address.
+            RateLimited: too many unknown keys came from this address.
         """
+
+    def admit(self, caller: Caller) -> Standing | None:
+        """Count a request against the caller's rate limit, and say how it stands; None: it has no limit."""
 
 
 class Acceptor(Protocol):
@@ -67,6 +74,11 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What handlers may use besides the deployment they speak for."""
 
     access: Authenticator
+    accounts: Accounts
+    roles: Roles
+    tokens: Tokens
+    accounts: Accounts
+    roles: Roles
     triggers: Acceptor
     audit: Auditor
     clock: Callable[[], datetime]
@@ -98,6 +110,7 @@ class Call:
         "query",
         "raw_body",
         "raw_query",
+        "reply_headers",
         "services",
     )
 
@@ -113,6 +126,8 @@ class Call:
         self.body: Any = None
         self.caller: Caller | None = None
         self.address: str | None = None
+        self.reply_headers: tuple[tuple[bytes, bytes], ...] = ()
+        """Sent with the reply whatever becomes of the request."""
 
     def header(self, name: bytes) -> str | None:
         """A header's value by its lower-case name; the first one where there are several."""

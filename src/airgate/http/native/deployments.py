@@ -8,6 +8,7 @@ import msgspec
 
 from airgate.access.decisions import Place
 from airgate.deployments.ports import Deployment, Health
+from airgate.http.native.common import caller_of
 from airgate.http.native.guard import covers
 from airgate.http.native.paging import Next, Paged, page_of
 from airgate.http.native.table import NativeOperation, Reach
@@ -35,8 +36,7 @@ class Deployments(msgspec.Struct, frozen=True, kw_only=True):
 
 def visible_deployments(call: Call) -> tuple[Deployment, ...]:
     """The deployments within the caller's scope, by name."""
-    caller = call.caller
-    assert caller is not None
+    caller = caller_of(call)
     found = sorted(call.services.deployments.items())
     return tuple(one for _, one in found if covers(caller, Place(one.name, one.workspace)))
 

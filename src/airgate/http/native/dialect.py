@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from airgate.http.native import deployments, me, openapi, problems
+from airgate.http.native import deployments, keys, me, openapi, problems, roles, service_accounts, users
 from airgate.http.native.common import encode
 from airgate.http.native.guard import AUTHENTICATED, AUTHORIZED, LOCATED
 from airgate.http.native.requests import BODY, QUERY
@@ -33,6 +33,10 @@ async def get_openapi(call: Call) -> Reply:
 
 OPERATIONS: Final[tuple[NativeOperation, ...]] = (
     *me.OPERATIONS,
+    *users.OPERATIONS,
+    *service_accounts.OPERATIONS,
+    *keys.OPERATIONS,
+    *roles.OPERATIONS,
     *deployments.OPERATIONS,
     NativeOperation(
         method="GET", path="/openapi.json", handler=get_openapi, tag="document", answer=Document, reach=Reach.SCOPE,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from airgate.http.native.common import caller_of
 from airgate.http.native.deployments import visible_deployments
 from airgate.http.native.identities import IdentityView, identity_view
 from airgate.http.native.table import NativeOperation, Reach
@@ -27,8 +28,7 @@ async def get_me(call: Call) -> Me:
 
     `key_id` is null where a password or a token proved it. `deployments` are those that the caller's scope covers.
     """
-    caller = call.caller
-    assert caller is not None
+    caller = caller_of(call)
     return Me(
         identity=identity_view(caller.identity),
         key_id=caller.key_id,

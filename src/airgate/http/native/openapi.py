@@ -35,6 +35,8 @@ Airgate in front of Apache Airflow: identities and their keys, deployments, trig
 Errors are problems as of RFC 9457, with a stable `code`. Lists are paged by key: `next` of a page is `after` of the
 next one. A request is looked at in this order: path, caller, permission, query, body. Unknown parameters and unknown
 fields are refused. Dates are RFC 3339, and answered in UTC."""
+_SUFFIX: Final = re.compile(rb'("(?:#/components/schemas/)?[A-Z][A-Za-z]+)View"')
+"""What sets a Struct's name apart from the model's is no word for clients."""
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _RETRY_AFTER: Final = {"description": "In how many seconds to try again.", "schema": {"type": "integer", "minimum": 1}}
 _TEXT: Final = {"schema": {"type": "string"}}
@@ -80,7 +82,7 @@ class _Schemas:
     def __init__(self, operations: Iterable[NativeOperation]) -> None:
         types = list(dict.fromkeys([problems.Problem, *(kind for row in operations for kind in _types(row))]))
         schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
-        self.components = msgspec.json.decode(msgspec.json.encode(components))
+        self.components = msgspec.json.decode(_SUFFIX.sub(rb'\1"', msgspec.json.encode(components)))
         for component in self.components.values():
             if "description" in component:
                 component["description"] = inspect.cleandoc(component["description"])
@@ -88,8 +90,8 @@ class _Schemas:
 
     def of(self, kind: Any) -> dict[str, Any]:
         """A reference to the Struct's component."""
-        schema: dict[str, Any] = self._by_type[kind]
-        return schema
+        reference: str = self._by_type[kind]["$ref"]
+        return {"$ref": reference.removesuffix("View")}
 
 
 def _types(operation: NativeOperation) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from operator import gt, lt
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -52,11 +53,14 @@ def cut(call: Call, found: Sequence[T], key: Callable[[T], Any]) -> tuple[Sequen
     return items, _signer(call).sign(key(items[-1])) if len(found) > limit else None
 
 
-def page_of(call: Call, everything: Iterable[T], key: Callable[[T], Any]) -> tuple[Sequence[T], str | None]:
+def page_of(
+    call: Call, everything: Iterable[T], key: Callable[[T], Any], *, descending: bool = False
+) -> tuple[Sequence[T], str | None]:
     """A page of a short list that is known as a whole, and the cursor for the next one. It is ordered by `key`."""
     after = key_after(call)
-    ordered = sorted(everything, key=key)
-    following = (item for item in ordered if after is None or key(item) > after)
+    ordered = sorted(everything, key=key, reverse=descending)
+    comes_later = gt if not descending else lt
+    following = (item for item in ordered if after is None or comes_later(key(item), after))
     return cut(call, tuple(islice(following, call.query.limit + 1)), key)
 
 
