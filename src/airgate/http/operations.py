@@ -15,7 +15,6 @@ from airgate.access.decisions import Caller, Place
 from airgate.access.permissions import Permission
 from airgate.access.ports import Accounts, Roles, Tokens
 from airgate.access.rates import Standing
-from airgate.access.ports import Accounts, Roles
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.addresses import DIRECT, Proxies
 from airgate.http.replies import Reply
@@ -77,8 +76,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     accounts: Accounts
     roles: Roles
     tokens: Tokens
-    accounts: Accounts
-    roles: Roles
     triggers: Acceptor
     audit: Auditor
     clock: Callable[[], datetime]

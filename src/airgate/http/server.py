@@ -14,12 +14,13 @@ from airgate.deployments.ports import Deployment
 from airgate.http.cors import Cors
 from airgate.http.experimental.dialect import EXPERIMENTAL
 from airgate.http.mounts import Mounts, Served, find, mounts
+from airgate.http.native.dialect import NATIVE
 from airgate.http.operations import Dialect, Services
 from airgate.http.pages import routes
 from airgate.http.runner import Runner
 from airgate.http.stable_v1.dialect import STABLE_V1
 
-DIALECTS: tuple[Dialect, ...] = (STABLE_V1, EXPERIMENTAL)
+DIALECTS: tuple[Dialect, ...] = (STABLE_V1, EXPERIMENTAL, NATIVE)
 DEFAULT_MAX_BODY = 10 * 1024 * 1024
 _MARK = b"airflow"
 """The segment after a deployment's name."""
