@@ -50,3 +50,24 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What more is worth knowing; values of fields that may hold secrets are never in it."""
     count: int = 1
     seq: int = 0
+
+
+class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries. None means no restriction, an empty tuple matches nothing.
+
+    `since` is inclusive, `until` is not. `deployments` and `dag_ids` are restrictions too: an entry that is about no
+    deployment, or no DAG, meets neither.
+    """
+
+    deployments: tuple[str, ...] | None = None
+    dag_ids: tuple[str, ...] | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    map_index: int | None = None
+    events: tuple[str, ...] | None = None
+    excluded_events: tuple[str, ...] = ()
+    actor: str | None = None
+    key_id: UUID | None = None
+    outcome: Outcome | None = None
+    since: datetime | None = None
+    until: datetime | None = None

@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 
+from airgate.model.audit import Outcome
 from airgate.model.identity import Role
 from airgate.model.states import RunState, RunType, TaskState, TriggeredBy
 from airgate.model.trigger import TriggerState
@@ -330,4 +331,36 @@ api_token = Table(
     Column("label", TEXT, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("last_used_at", Moment),
+)
+
+# ------------------------------------------------------------------------------------------------------------- audit
+
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("event", TEXT, nullable=False),
+    Column("outcome", Word(Outcome), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("dialect", TEXT, nullable=False),
+    Column("method", TEXT, nullable=False),
+    Column("path", TEXT, nullable=False),
+    Column("actor", TEXT),
+    Column("actor_id", Id),
+    Column("key_id", Id),
+    Column("address", TEXT),
+    Column("deployment", TEXT),
+    Column("dag_id", TEXT),
+    Column("run_id", TEXT),
+    Column("task_id", TEXT),
+    Column("map_index", Integer),
+    Column("logical_date", Moment),
+    Column("extra", JsonValue, nullable=False),
+    Column("count", Integer, nullable=False),
+    Index("ix_audit_entry_at", "at"),
+    Index("ix_audit_entry_dag_id_seq", "dag_id", "seq"),
+    Index("ix_audit_entry_actor_seq", "actor", "seq"),
+    Index("ix_audit_entry_event_seq", "event", "seq"),
+    sqlite_autoincrement=True,
 )
