@@ -1,6 +1,6 @@
 """The native dialect as a table: the rows of each module, and the order in which a request is looked at.
 
-Path, caller, permission, query, body: whoever is not let in learns nothing of what an operation expects.
+Path, caller, rate limit, permission, query, body: whoever is not let in learns nothing of what an operation expects.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 
 from airgate.http.native import deployments, keys, me, openapi, problems, roles, service_accounts, users
 from airgate.http.native.common import encode
-from airgate.http.native.guard import AUTHENTICATED, AUTHORIZED, LOCATED
+from airgate.http.native.guard import ADMITTED, AUTHENTICATED, AUTHORIZED, LOCATED
 from airgate.http.native.requests import BODY, QUERY
 from airgate.http.native.table import NativeOperation, Reach
 from airgate.http.operations import Call, Dialect
@@ -48,7 +48,7 @@ NATIVE: Final = Dialect(
     name="native",
     prefix=PREFIX,
     operations=OPERATIONS,
-    checks=(LOCATED, AUTHENTICATED, AUTHORIZED, QUERY, BODY),
+    checks=(LOCATED, AUTHENTICATED, ADMITTED, AUTHORIZED, QUERY, BODY),
     encode=encode,
     explain=problems.explain,
     headers=((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")),

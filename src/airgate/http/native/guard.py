@@ -9,9 +9,10 @@ from typing import Final
 
 from airgate.access.decisions import Caller, Place, may
 from airgate.access.permissions import VERBS, Permission
+from airgate.http import checks
 from airgate.http.native.table import NativeOperation, Reach
 from airgate.http.operations import Call, Check, Operation
-from airgate.model.errors import NotAuthenticated, NotFound, PermissionDenied
+from airgate.model.errors import NotFound, PermissionDenied
 from airgate.model.identity import ScopeKind
 
 
@@ -26,12 +27,6 @@ def _is_guarded(operation: Operation) -> bool:
 def _locate(call: Call) -> None:
     """Find the deployment that the path names. That there is none is said later, to those who may hear it."""
     call.deployment = call.services.deployments.get(call.params["deployment"], call.deployment)
-
-
-async def _authenticate(call: Call) -> None:
-    call.caller = await call.services.access.authenticate(call.header(b"authorization"), call.address)
-    if call.caller is None:
-        raise NotAuthenticated("This needs a credential that is known here, in the Authorization header")
 
 
 def _authorize(call: Call) -> None:
@@ -89,5 +84,6 @@ def covers(caller: Caller, place: Place | None) -> bool:
 
 
 LOCATED: Final = Check(_locate, _is_located)
-AUTHENTICATED: Final = Check(_authenticate, _is_guarded)
+AUTHENTICATED: Final = Check(checks.AUTHENTICATED.run, _is_guarded)
+ADMITTED: Final = Check(checks.ADMITTED.run, _is_guarded)
 AUTHORIZED: Final = Check(_authorize, _is_guarded)

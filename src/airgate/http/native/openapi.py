@@ -33,16 +33,20 @@ _DESCRIPTION: Final = """\
 Airgate in front of Apache Airflow: identities and their keys, deployments, triggers, and the audit log.
 
 Errors are problems as of RFC 9457, with a stable `code`. Lists are paged by key: `next` of a page is `after` of the
-next one. A request is looked at in this order: path, caller, permission, query, body. Unknown parameters and unknown
-fields are refused. Dates are RFC 3339, and answered in UTC."""
+next one. A request is looked at in this order: path, caller, rate limit, permission, query, body. Unknown parameters
+and unknown fields are refused. Dates are RFC 3339, and answered in UTC."""
 _SUFFIX: Final = re.compile(rb'("(?:#/components/schemas/)?[A-Z][A-Za-z]+)View"')
 """What sets a Struct's name apart from the model's is no word for clients."""
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _RETRY_AFTER: Final = {"description": "In how many seconds to try again.", "schema": {"type": "integer", "minimum": 1}}
 _TEXT: Final = {"schema": {"type": "string"}}
+_LIMITED: Final = {
+    "RateLimit-Policy": {"description": "The rate limit of the caller, where it has one."} | _TEXT,
+    "RateLimit": {"description": "What is left of it."} | _TEXT,
+}
 _HEADERS: Final[dict[int, dict[str, Any]]] = {
     401: {"WWW-Authenticate": _TEXT},
-    429: {"Retry-After": _RETRY_AFTER, "RateLimit": _TEXT, "RateLimit-Policy": _TEXT},
+    429: {"Retry-After": _RETRY_AFTER, **_LIMITED},
     503: {"Retry-After": _RETRY_AFTER},
 }
 
@@ -168,6 +172,8 @@ def _responses(operation: NativeOperation, schemas: _Schemas) -> dict[int, dict[
     replies: dict[int, dict[str, Any]] = {}
     for status, answer in {operation.status: operation.answer, **operation.also}.items():
         replies[status] = {"description": HTTPStatus(status).phrase}
+        if not operation.public:
+            replies[status]["headers"] = _LIMITED
         if answer is not None:
             replies[status]["content"] = {operation.media_type: {"schema": schemas.of(answer)}}
     return replies | {status: {"$ref": f"#/components/responses/{status}"} for status in errors(operation)}
