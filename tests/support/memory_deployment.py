@@ -17,7 +17,7 @@ from airgate.model import run_ids
 from airgate.model.admin import Connection, Pool, PoolUsage, Variable
 from airgate.model.dag import Dag, DagVersion, ImportFailure
 from airgate.model.errors import Conflict, InvalidInput, NotFound
-from airgate.model.query import DagFilter, Listing, Order, Page, RunFilter, Span, TaskFilter
+from airgate.model.query import DagFilter, Listing, Order, Page, RunFilter, RunSearch, Span, TaskFilter
 from airgate.model.run import DagRun, TaskInstance, XCom
 from airgate.model.states import RunState, TaskState
 from airgate.model.trigger import Accepted, TriggerRequest
@@ -49,7 +49,8 @@ def within(span: Span, moment: datetime | None) -> bool:
 
 def like(pattern: str, text: str) -> bool:
     parts = {"%": ".*", "_": "."}
-    return re.fullmatch("".join(parts.get(sign, re.escape(sign)) for sign in pattern), text, re.I | re.S) is not None
+    expression = "".join(parts.get(sign, re.escape(sign)) for sign in pattern)
+    return re.fullmatch(expression, text, re.IGNORECASE | re.DOTALL) is not None
 
 
 def among(allowed: Sequence[Any] | None, value: Any) -> bool:
@@ -176,13 +177,30 @@ class Runs(_Port):
                 and within(which.start_date, run.start_date)
                 and within(which.end_date, run.end_date)
                 and within(which.updated_at, run.updated_at)
-                and among(which.logical_dates, run.logical_date)
-                and which.external_trigger in (None, run.external_trigger)
-                and (which.run_id_like is None or like(which.run_id_like, run.run_id))
-                and (which.later_than is None or (run.execution_date, run.seq) > which.later_than)
             )
 
         return window(filter(matches, self.world.runs.values()), order, page)
+
+    async def search(self, which: RunSearch, limit: int) -> tuple[DagRun, ...]:
+        found = [
+            run
+            for run in self.world.runs.values()
+            if among(which.dag_ids, run.dag_id)
+            and among(which.states, run.state)
+            and which.external_trigger in (None, run.external_trigger)
+            and (which.run_id_like is None or like(which.run_id_like, run.run_id))
+            and (which.after is None or (run.execution_date, run.seq) > which.after)
+        ]
+        return tuple(sorted(found, key=lambda run: (run.execution_date, run.seq))[:limit])
+
+    async def holding(
+        self, dag_id: str, run_ids: Sequence[str], logical_dates: Sequence[datetime]
+    ) -> tuple[DagRun, ...]:
+        return tuple(
+            run
+            for run in self.world.runs.values()
+            if run.dag_id == dag_id and (run.run_id in run_ids or run.logical_date in logical_dates)
+        )
 
     async def newest_dates(self) -> dict[str, datetime]:
         newest: dict[str, datetime] = {}
@@ -308,23 +326,24 @@ class Tasks(_Port):
 class XComs(_Port):
     async def list(
         self,
-        dag_id: str | None,
+        dag_ids: Sequence[str] | None,
         run_id: str | None,
         task_id: str | None,
         map_index: int | None,
         key: str | None,
         page: Page,
     ) -> Listing[XCom]:
-        wanted = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index, "key": key}
+        wanted = {"run_id": run_id, "task_id": task_id, "map_index": map_index, "key": key}
         found = [
             xcom
             for xcom in self.world.xcoms
             if all(value is None or getattr(xcom, name) == value for name, value in wanted.items())
+            and among(dag_ids, xcom.dag_id)
         ]
         return window(found, Order("key"), page)
 
     async def get(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int = -1) -> XCom:
-        listing = await self.list(dag_id, run_id, task_id, map_index, key, Page(1))
+        listing = await self.list((dag_id,), run_id, task_id, map_index, key, Page(1))
         if not listing.items:
             raise NotFound("No such XCom")
         return listing.items[0]

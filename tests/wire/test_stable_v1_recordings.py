@@ -19,7 +19,7 @@ import pytest_asyncio
 from airgate.deployments.ports import Deployment
 from airgate.http.operations import Services
 from airgate.http.server import build_app
-from airgate.http.stable_v1.dags import file_signer
+from airgate.http.stable_v1.files import file_signer
 from tests.support.stable_v1_world import ADMIN, FILE, recorded_world, schedule, services_for
 from tests.support.stored_world import schedule_stored, stored
 

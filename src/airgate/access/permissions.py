@@ -98,6 +98,7 @@ VERBS: Final = {
     Permission.TASKS_READ: DagVerb.READ,
     Permission.LOGS_READ: DagVerb.READ,
     Permission.XCOMS_READ: DagVerb.READ,
+    Permission.IMPORT_ERRORS_READ: DagVerb.READ,
     Permission.RUNS_CREATE: DagVerb.TRIGGER,
     Permission.DAGS_EDIT: DagVerb.EDIT,
     Permission.DAGS_DELETE: DagVerb.EDIT,

@@ -7,14 +7,15 @@ Handlers of dialects call these and nothing below them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
 from airgate.model.admin import Connection, Pool, PoolUsage, Variable
 from airgate.model.dag import Dag, DagVersion, ImportFailure
-from airgate.model.query import DagFilter, Listing, Order, Page, RunFilter, TaskFilter
+from airgate.model.query import DagFilter, Listing, Order, Page, RunFilter, RunSearch, TaskFilter
 from airgate.model.run import DagRun, TaskInstance, XCom
 from airgate.model.states import RunState, TaskState
 from airgate.model.trigger import TriggerRequest
@@ -63,6 +64,14 @@ class Runs(Protocol):
     async def get(self, dag_id: str, run_id: str) -> DagRun:
         """One run."""
 
+    async def search(self, which: RunSearch, limit: int) -> tuple[DagRun, ...]:
+        """The first runs that match by execution date, then `seq`; nothing is counted."""
+
+    async def holding(
+        self, dag_id: str, run_ids: Sequence[str], logical_dates: Sequence[datetime]
+    ) -> tuple[DagRun, ...]:
+        """The runs of a DAG that have one of these ids or one of these logical dates, in any order."""
+
     async def newest_dates(self) -> Mapping[str, datetime]:
         """The latest execution date of each DAG that has runs."""
 
@@ -78,10 +87,15 @@ class Runs(Protocol):
     async def clear(self, dag_id: str, run_id: str, *, dry_run: bool, only_failed: bool = False) -> ClearResult:
         """Run all of a run again, or what failed of it."""
 
-    def follow(self, dag_id: str, run_id: str) -> AsyncIterator[DagRun]:
-        """The run as it is now (raises NotFound), then again after each change of its state, until it has ended.
+    def follow(self, dag_id: str, run_id: str) -> AsyncGenerator[DagRun, None]:
+        """The run as it is now, then again after each change of its state, until it has ended. To be closed.
 
         No change of state is missed that lasts; several in quick succession may be seen as the last of them.
+
+        Raises:
+            NotFound: there is no such run, or it was deleted meanwhile.
+            Unavailable: it cannot be followed any longer, the server being about to stop (code ``stopping``) or for
+                another reason; what is known of it then may be asked for as ever.
         """
 
 
@@ -166,7 +180,7 @@ class XComs(Protocol):
 
     async def list(
         self,
-        dag_id: str | None,
+        dag_ids: Sequence[str] | None,
         run_id: str | None,
         task_id: str | None,
         map_index: int | None,

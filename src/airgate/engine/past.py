@@ -22,7 +22,7 @@ def left_of(tx: Tx, run: DagRun) -> tuple[tuple[TaskInstance, ...], Mapping[Key,
 
 def choices_of(tx: Tx, run: DagRun) -> Mapping[Key, SkipChoice]:
     """What the branches and short circuits of a run have chosen."""
-    found = xcoms.list_xcoms(tx, dag_id=run.dag_id, run_id=run.run_id, key=SKIP_CHOICE_KEY, page=_ALL)
+    found = xcoms.list_xcoms(tx, dag_ids=(run.dag_id,), run_id=run.run_id, key=SKIP_CHOICE_KEY, page=_ALL)
     entries = ((xcom.task_id, xcom.map_index, SkipChoice.from_xcom(xcom.value)) for xcom in found.items)
     return {(task_id, index): choice for task_id, index, choice in entries if choice is not None}
 

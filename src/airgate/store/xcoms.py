@@ -59,7 +59,7 @@ def get(tx: Tx, dag_id: str, run_id: str, task_id: str, key: str, map_index: int
 def list_xcoms(
     tx: Tx,
     *,
-    dag_id: str | None = None,
+    dag_ids: Sequence[str] | None = None,
     run_id: str | None = None,
     task_id: str | None = None,
     map_index: int | None = None,
@@ -67,12 +67,10 @@ def list_xcoms(
     page: Page,
 ) -> Listing[XCom]:
     """One page of the entries that match, by their natural key. None means no restriction."""
-    given = (dag_id, run_id, task_id, map_index, key)
-    conditions = [
-        condition
-        for column, value in zip(_NATURAL, given, strict=True)
-        for condition in one_of(column, None if value is None else [value])
-    ]
+    given = (run_id, task_id, map_index, key)
+    conditions = one_of(_XCOM.c.dag_id, dag_ids)
+    for column, value in zip(_NATURAL[1:], given, strict=True):
+        conditions += one_of(column, None if value is None else [value])
     rows = tx.run(paged(_SELECT.where(*conditions).order_by(*_NATURAL), page))
     return Listing(tuple(map(_decode, rows)), total(tx, _XCOM, conditions))
 

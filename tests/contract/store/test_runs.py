@@ -14,6 +14,7 @@ from airgate.model.run import DagRun
 from airgate.model.states import RunState, RunType, TriggeredBy
 from airgate.store import runs, tasks, triggers, xcoms
 from airgate.store.database import Database, Tx
+from airgate.store.triggers import Draft
 from tests.contract.store.builders import START, at, make_run, make_task, make_trigger, make_xcom
 
 ALL = Page(limit=1000)
@@ -158,7 +159,7 @@ async def test_delete_takes_everything_of_the_run_along(database: Database) -> N
     run = make_run()
 
     def fill(tx: Tx) -> None:
-        triggers.accept(tx, [(make_trigger(run), run)])
+        triggers.accept(tx, [Draft(make_trigger(run), run)])
         tasks.insert(tx, [make_task()])
         tasks.archive(tx, [make_task(try_number=1)])
         xcoms.put(tx, make_xcom())
@@ -169,7 +170,7 @@ async def test_delete_takes_everything_of_the_run_along(database: Database) -> N
 
     assert await database.read(tasks.of_run, "d", "r1") == ()
     assert await database.read(xcoms.list_xcoms, page=ALL) == await database.read(
-        xcoms.list_xcoms, dag_id="nobody", page=ALL
+        xcoms.list_xcoms, dag_ids=("nobody",), page=ALL
     )
     with pytest.raises(NotFound):
         await database.read(triggers.get, "local", "d/r1")

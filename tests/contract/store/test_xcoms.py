@@ -95,11 +95,11 @@ async def several(store: Database) -> Database:
     ("which", "expected"),
     [
         ({}, "01234"),
-        ({"dag_id": "d", "run_id": "r1"}, "0123"),
+        ({"dag_ids": ("d",), "run_id": "r1"}, "0123"),
         ({"task_id": "t1"}, "014"),
         ({"map_index": 1}, "3"),
         ({"key": "b"}, "1"),
-        ({"dag_id": "nobody"}, ""),
+        ({"dag_ids": ("nobody",)}, ""),
     ],
 )
 async def test_list_gives_what_matches_in_natural_order(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -130,7 +130,7 @@ class LocalXComs:
 
     async def list(
         self,
-        dag_id: str | None,
+        dag_ids: Sequence[str] | None,
         run_id: str | None,
         task_id: str | None,
         map_index: int | None,
@@ -139,7 +139,7 @@ class LocalXComs:
     ) -> Listing[XCom]:
         """See the port."""
         found = await self._database.read(
-            xcoms.list_xcoms, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index, key=key, page=page
+            xcoms.list_xcoms, dag_ids=dag_ids, run_id=run_id, task_id=task_id, map_index=map_index, key=key, page=page
         )
         return Listing(await self._dated(found.items), found.total)
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from airgate.http.operations import Call, Handler
 from airgate.http.stable_v1.common import page
-from airgate.http.stable_v1.forms import Field, Form
 from airgate.http.stable_v1.problems import not_found
-
-DATASET_EVENT: Final = Form(
-    Field("dataset_uri", "string", demanded=True), Field("extra", "object", nullable=True, none=True)
-)
 
 
 def nothing(plural: str) -> Handler:
@@ -32,14 +27,3 @@ async def providers(_: Call) -> dict[str, Any]:
 async def get_event_log(_: Call) -> dict[str, Any]:
     """GET /eventLogs/{event_log_id}."""
     raise not_found(title="Event Log not found")
-
-
-async def get_dataset(call: Call) -> dict[str, Any]:
-    """GET /datasets/{uri}."""
-    raise not_found(f"The Dataset with uri: `{call.params['uri']}` was not found", "Dataset not found")
-
-
-async def post_dataset_event(call: Call) -> dict[str, Any]:
-    """POST /datasets/events."""
-    uri = DATASET_EVENT.load(call.body)["dataset_uri"]
-    raise not_found(f"Dataset with uri: '{uri}' not found", "Dataset not found")

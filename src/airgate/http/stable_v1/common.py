@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
+from airgate.http import visible
+from airgate.http.operations import Call
 from airgate.http.replies import Reply
 from airgate.http.stable_v1.problems import Problem, bad_request
 from airgate.model.errors import NotFound
@@ -59,6 +61,12 @@ def span(start: datetime | None, end: datetime | None) -> Span:
 def one_or_all(word: str) -> tuple[str, ...] | None:
     """A path segment as a filter: ``~`` restricts nothing."""
     return None if word == ALL else (word,)
+
+
+async def shown_dags(call: Call) -> tuple[str, ...] | None:
+    """The path's DAG as a filter for lists; for ``~`` all that the caller may see. None: no restriction."""
+    word = call.params["dag_id"]
+    return (word,) if word != ALL else await visible.dag_ids(call)
 
 
 def select(view: Mapping[str, Any], fields: Iterable[str] | None) -> Mapping[str, Any]:

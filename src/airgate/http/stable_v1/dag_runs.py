@@ -7,10 +7,11 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from airgate.deployments.ports import Deployment
+from airgate.http import visible
 from airgate.http.dates import with_offset
 from airgate.http.operations import Call
 from airgate.http.replies import Reply
-from airgate.http.stable_v1.common import NO_CONTENT_JSON, existing, one_or_all, order, page, select, span
+from airgate.http.stable_v1.common import NO_CONTENT_JSON, existing, order, page, select, shown_dags, span
 from airgate.http.stable_v1.forms import Field, Form, need, schema_problem
 from airgate.http.stable_v1.problems import Problem, bad_request, not_found
 from airgate.http.stable_v1.views import RUN_FIELDS, reference_view, run_view
@@ -163,7 +164,7 @@ async def list_runs(call: Call) -> dict[str, Any]:
     """GET /dags/{dag_id}/dagRuns. A DAG nobody knows has no runs."""
     query = call.query
     which = RunFilter(
-        dag_ids=one_or_all(call.params["dag_id"]),
+        dag_ids=await shown_dags(call),
         states=_states(query.state),
         execution_date=span(query.execution_date_gte, query.execution_date_lte),
         start_date=span(query.start_date_gte, query.start_date_lte),
@@ -180,7 +181,7 @@ async def list_batch(call: Call) -> dict[str, Any]:
     """POST /dags/~/dagRuns/list."""
     form = BATCH.load(call.body)
     which = RunFilter(
-        dag_ids=tuple(form.get("dag_ids", ())) or None,
+        dag_ids=await visible.dag_ids(call, form.get("dag_ids") or None),
         states=_states(form.get("states")),
         execution_date=span(form.get("execution_date_gte"), form.get("execution_date_lte")),
         start_date=span(form.get("start_date_gte"), form.get("start_date_lte")),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from airgate.http.dates import iso
+from airgate.http.stable_v1.dataset_views import dataset_expression
 from airgate.model.dag import Dag, ImportFailure, ParamSpec, TaskSpec
 
 FileToken = Callable[[str], str]
@@ -78,7 +79,7 @@ def details_view(dag: Dag, file_token: FileToken) -> dict[str, Any]:
         "catchup": spec.catchup,
         "concurrency": spec.max_active_tasks,
         "dag_run_timeout": seconds_view(spec.dagrun_timeout),
-        "dataset_expression": spec.schedule.asset_expression,
+        "dataset_expression": dataset_expression(spec.schedule.asset_expression),
         "doc_md": spec.doc_md,
         "end_date": iso(spec.end_date),
         "is_paused_upon_creation": spec.is_paused_upon_creation,

@@ -1,13 +1,13 @@
-"""DAGs in v1: list, read, pause, delete; their tasks, sources and import errors."""
+"""DAGs in v1: list, read, pause, delete; their tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from airgate.http import visible
 from airgate.http.operations import Call
 from airgate.http.replies import Reply
-from airgate.http.stable_v1.accept import best_match
 from airgate.http.stable_v1.common import (
     NO_CONTENT_JSON,
     existing,
@@ -19,15 +19,13 @@ from airgate.http.stable_v1.common import (
 from airgate.http.stable_v1.dag_views import (
     DAG_FIELDS,
     DETAIL_FIELDS,
-    FileToken,
     dag_view,
     details_view,
-    import_error_view,
     task_view,
 )
+from airgate.http.stable_v1.files import file_token
 from airgate.http.stable_v1.forms import Field, Form, need
 from airgate.http.stable_v1.problems import Problem, bad_request, not_found
-from airgate.http.tokens import BadToken, Signer
 from airgate.model.dag import Dag, TaskSpec
 from airgate.model.errors import Conflict
 from airgate.model.query import DagFilter, Listing, Order
@@ -44,17 +42,6 @@ PATCH: Final = Form(
     Field("is_paused", "boolean", nullable=True),
 )
 
-_FAILURE_ORDER: Final = {"import_error_id": "id", "timestamp": "timestamp", "filename": "file"}
-
-
-def file_signer(secret: bytes) -> Signer:
-    """Signs the paths of DAG files."""
-    return Signer(secret, "dag file")
-
-
-def _file_token(call: Call) -> FileToken:
-    return file_signer(call.services.secret).sign
-
 
 async def list_dags(call: Call) -> dict[str, Any]:
     """GET /dags."""
@@ -63,13 +50,17 @@ async def list_dags(call: Call) -> dict[str, Any]:
     ordered = order(query.order_by, "dag_id", {"dag_id": "dag_id"})
     marshmallow_fields(query.fields, DAG_FIELDS, "DAGSchema", "DAGCollectionSchema error")
     which = DagFilter(
-        pattern=query.dag_id_pattern or None, tags=query.tags, only_active=query.only_active, paused=query.paused
+        dag_ids=await visible.dag_ids(call),
+        pattern=query.dag_id_pattern or None,
+        tags=query.tags,
+        only_active=query.only_active,
+        paused=query.paused,
     )
     return _collection(call, await call.deployment.dags.list(which, ordered, window), query.fields)
 
 
 def _collection(call: Call, listing: Listing[Dag], fields: tuple[str, ...] | None = None) -> dict[str, Any]:
-    token = _file_token(call)
+    token = file_token(call)
     dags = [select(dag_view(dag, token), fields) for dag in listing.items]
     return {"dags": dags, "total_entries": listing.total}
 
@@ -80,6 +71,7 @@ async def patch_dags(call: Call) -> dict[str, Any]:
     window = page(query)
     paused = _paused(call)
     which = DagFilter(
+        dag_ids=await visible.dag_ids(call),
         pattern=None if query.dag_id_pattern == "~" else query.dag_id_pattern or None,
         tags=query.tags,
         only_active=query.only_active,
@@ -113,14 +105,14 @@ async def get_dag(call: Call) -> Mapping[str, Any]:
     """GET /dags/{dag_id}."""
     dag = await find_dag(call)
     marshmallow_fields(call.query.fields, DAG_FIELDS, "DAGSchema", "DAGSchema init error")
-    return select(dag_view(dag, _file_token(call)), call.query.fields)
+    return select(dag_view(dag, file_token(call)), call.query.fields)
 
 
 async def get_details(call: Call) -> Mapping[str, Any]:
     """GET /dags/{dag_id}/details."""
     dag = await find_dag(call)
     marshmallow_fields(call.query.fields, DETAIL_FIELDS, "DAGDetailSchema", "DAGDetailSchema init error")
-    return select(details_view(dag, _file_token(call)), call.query.fields)
+    return select(details_view(dag, file_token(call)), call.query.fields)
 
 
 def _to_change(dag_id: str) -> Problem:
@@ -134,7 +126,7 @@ async def patch_dag(call: Call) -> dict[str, Any]:
     dags = call.deployment.dags
     await existing(dags.get(dag_id), lambda: _to_change(dag_id))
     await dags.pause((dag_id,), paused=paused)
-    return dag_view(await existing(dags.get(dag_id), lambda: _to_change(dag_id)), _file_token(call))
+    return dag_view(await existing(dags.get(dag_id), lambda: _to_change(dag_id)), file_token(call))
 
 
 async def delete_dag(call: Call) -> Reply:
@@ -181,46 +173,3 @@ async def get_task(call: Call) -> dict[str, Any]:
 def find_task(dag: Dag, task_id: str) -> TaskSpec | None:
     """The task of that id in the DAG's newest version."""
     return next((task for task in dag.spec.tasks if task.task_id == task_id), None)
-
-
-async def get_source(call: Call) -> Any:
-    """GET /dagSources/{file_token}: the text of a DAG file."""
-    missing = not_found(title="Dag source not found")
-    try:
-        file = file_signer(call.services.secret).read(call.params["file_token"])
-    except BadToken:
-        raise missing from None
-    text = await existing(call.deployment.dags.source(file), lambda: missing)
-    match best_match(call.header(b"accept"), ("text/plain", "application/json")):
-        case "text/plain":
-            return Reply(body=text.encode(), media_type="text/plain")
-        case "application/json":
-            return {"content": text}
-        case _:
-            return Reply(status=406, body=b"Not Allowed Accept Header", media_type="text/html; charset=utf-8")
-
-
-async def parse_file(call: Call) -> Reply:
-    """PUT /parseDagFile/{file_token}. The folder is watched, so that a changed file is read anyway."""
-    try:
-        file_signer(call.services.secret).read(call.params["file_token"])
-    except BadToken:
-        raise not_found(title="File not found") from None
-    return Reply(status=201)
-
-
-async def list_import_errors(call: Call) -> dict[str, Any]:
-    """GET /importErrors."""
-    ordered = order(call.query.order_by, "import_error_id", _FAILURE_ORDER)
-    listing = await call.deployment.dags.import_failures(ordered, page(call.query))
-    return {"import_errors": [import_error_view(item) for item in listing.items], "total_entries": listing.total}
-
-
-async def get_import_error(call: Call) -> dict[str, Any]:
-    """GET /importErrors/{import_error_id}."""
-    number = call.params["import_error_id"]
-    detail = f"The ImportError with import_error_id: `{number}` was not found"
-    failure = await existing(
-        call.deployment.dags.import_failure(number), lambda: not_found(detail, "Import error not found")
-    )
-    return import_error_view(failure)

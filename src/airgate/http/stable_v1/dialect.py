@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from airgate.access.permissions import Permission
-from airgate.http.checks import AUTHENTICATED, AUTHORIZED
+from airgate.http.checks import ADMITTED, AUTHENTICATED, AUTHORIZED
 from airgate.http.operations import Dialect, Handler, Operation
 from airgate.http.replies import Reply, pretty_json
 from airgate.http.stable_v1 import (
@@ -15,6 +15,8 @@ from airgate.http.stable_v1 import (
     connections,
     dag_runs,
     dags,
+    datasets,
+    files,
     logs,
     monitoring,
     pools,
@@ -53,10 +55,10 @@ _DAGS: Final = (
     _row("GET", f"{_DAG}/details", dags.get_details, P.DAGS_READ, Q.Fields),
     _row("GET", f"{_DAG}/tasks", dags.list_tasks, P.DAGS_READ, Q.TasksQuery),
     _row("GET", f"{_DAG}/tasks/{{task_id}}", dags.get_task, P.DAGS_READ),
-    _row("GET", "/dagSources/{file_token}", dags.get_source, P.DAGS_READ),
-    _row("PUT", "/parseDagFile/{file_token}", dags.parse_file, P.DAGS_EDIT),
-    _row("GET", "/importErrors", dags.list_import_errors, P.IMPORT_ERRORS_READ, Q.Listed),
-    _row("GET", "/importErrors/{import_error_id:int}", dags.get_import_error, P.IMPORT_ERRORS_READ),
+    _row("GET", "/dagSources/{file_token}", files.get_source, P.DAGS_READ),
+    _row("PUT", "/parseDagFile/{file_token}", files.parse_file, P.DAGS_EDIT),
+    _row("GET", "/importErrors", files.list_import_errors, P.IMPORT_ERRORS_READ, Q.Listed),
+    _row("GET", "/importErrors/{import_error_id:int}", files.get_import_error, P.IMPORT_ERRORS_READ),
     _row("GET", "/dagStats", monitoring.dag_stats, P.RUNS_READ, Q.DagStatsQuery),
     _row("GET", "/dagWarnings", absent.nothing("dag_warnings"), P.DAGS_READ, Q.DagWarningsQuery),
 )
@@ -103,6 +105,22 @@ _TASK_INSTANCES: Final = (
     ),
 )  # fmt: skip
 
+_DATASETS: Final = (
+    _row("GET", "/datasets", datasets.list_datasets, P.DAGS_READ, Q.DatasetsQuery),
+    _row("GET", "/datasets/{uri}", datasets.get_dataset, P.DAGS_READ),
+    _row("GET", "/datasets/events", datasets.list_events, P.DAGS_READ, Q.DatasetEventsQuery),
+    _row("POST", "/datasets/events", datasets.post_event, P.RUNS_CREATE, None, datasets.EVENT),
+    *(
+        _row(method, path, handler, permission, Q.BeforeQuery)
+        for method, permission in (("GET", P.DAGS_READ), ("DELETE", P.DAGS_EDIT))
+        for path, handler in (
+            (f"{_DAG}/datasets/queuedEvent", datasets.no_queued_of_dag),
+            (f"{_DAG}/datasets/queuedEvent/{{uri}}", datasets.no_queued_of_dag_and_dataset),
+            ("/datasets/queuedEvent/{uri}", datasets.no_queued_of_dataset),
+        )
+    ),
+)
+
 _ADMIN: Final = (
     _row("GET", "/pools", pools.list_pools, P.POOLS_READ, Q.Listed),
     _row("POST", "/pools", pools.post_pool, P.POOLS_EDIT, None, pools.POOL),
@@ -137,10 +155,6 @@ _REST: Final = (
     _row("GET", "/plugins", absent.nothing("plugins"), P.CONFIG_READ, Q.Paged),
     _row("GET", "/eventLogs", absent.nothing("event_logs"), P.AUDIT_READ, Q.EventLogsQuery),
     _row("GET", "/eventLogs/{event_log_id:int}", absent.get_event_log, P.AUDIT_READ),
-    _row("GET", "/datasets", absent.nothing("datasets"), P.DAGS_READ, Q.DatasetsQuery),
-    _row("GET", "/datasets/events", absent.nothing("dataset_events"), P.DAGS_READ, Q.DatasetEventsQuery),
-    _row("POST", "/datasets/events", absent.post_dataset_event, P.RUNS_CREATE, None, absent.DATASET_EVENT),
-    _row("GET", "/datasets/{uri}", absent.get_dataset, P.DAGS_READ),
 )
 
 
@@ -152,8 +166,8 @@ def encode(value: Any) -> Reply:
 STABLE_V1: Final = Dialect(
     name="stable-v1",
     prefix="/api/v1",
-    operations=(*_DAGS, *_DAG_RUNS, *_TASK_INSTANCES, *_ADMIN, *_REST),
-    checks=(queries.CHECKED, bodies.CHECKED, AUTHENTICATED, AUTHORIZED),
+    operations=(*_DAGS, *_DAG_RUNS, *_TASK_INSTANCES, *_DATASETS, *_ADMIN, *_REST),
+    checks=(queries.CHECKED, bodies.CHECKED, AUTHENTICATED, ADMITTED, AUTHORIZED),
     encode=encode,
     explain=problems.explain,
     headers=((b"cache-control", b"no-store"), (b"x-robots-tag", b"noindex, nofollow")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from airgate.http import visible
 from airgate.http.operations import Call
 from airgate.http.stable_v1.admin_views import health_view
 from airgate.http.stable_v1.problems import AIRFLOW_VERSION
@@ -24,7 +25,7 @@ async def version(call: Call) -> dict[str, Any]:
 
 async def dag_stats(call: Call) -> dict[str, Any]:
     """GET /dagStats: how many runs of each state the named DAGs have."""
-    wanted = tuple(dict.fromkeys(call.query.dag_ids.split(",")))
+    wanted = await visible.dag_ids(call, dict.fromkeys(call.query.dag_ids.split(","))) or ()
     known = await call.deployment.dags.list(
         DagFilter(dag_ids=wanted, only_active=False), Order("dag_id"), Page(len(wanted))
     )

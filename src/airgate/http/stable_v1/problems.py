@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from airgate.http.errors import BodyTooLarge, MethodNotAllowed, RouteNotFound
@@ -13,6 +14,7 @@ from airgate.model.errors import (
     NotAuthenticated,
     NotFound,
     PermissionDenied,
+    RateLimited,
     Unavailable,
 )
 
@@ -38,6 +40,7 @@ _TITLES: Final = {
     404: "Not Found",
     409: "Conflict",
     413: "Request Entity Too Large",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
@@ -105,6 +108,9 @@ def explain(error: Exception) -> Reply:
         case Unavailable():
             retry_after = b"%d" % max(1, round(error.retry_after))
             return _reply(Problem(503, error.detail, linked=False), (b"retry-after", retry_after))
+        case RateLimited():
+            later = b"%d" % max(1, math.ceil(error.retry_after))
+            return _reply(Problem(429, error.detail, linked=False), (b"retry-after", later))
         case AirgateError():
             return _reply(_of_model(error))
         case _:

@@ -10,8 +10,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from airgate.deployments.ports import ClearRequest, Deployment, SetStateRequest
+from airgate.http import visible
 from airgate.http.operations import Call
-from airgate.http.stable_v1.common import existing, one_or_all, page, span
+from airgate.http.stable_v1.common import existing, one_or_all, page, shown_dags, span
 from airgate.http.stable_v1.dags import find_task
 from airgate.http.stable_v1.forms import Field, Form, schema_problem
 from airgate.http.stable_v1.problems import Problem, bad_request, not_found
@@ -91,7 +92,7 @@ async def list_instances(call: Call) -> dict[str, Any]:
     """GET …/taskInstances. A DAG or run nobody knows has none."""
     which = replace(
         _bounds(partial(getattr, call.query)),
-        dag_ids=one_or_all(call.params["dag_id"]),
+        dag_ids=await shown_dags(call),
         run_ids=one_or_all(call.params["dag_run_id"]),
     )
     return await _collection(call, await call.deployment.tasks.list(which, Order("dag_id"), page(call.query)))
@@ -102,7 +103,7 @@ async def list_batch(call: Call) -> dict[str, Any]:
     form = BATCH.load(call.body)
     which = replace(
         _bounds(form.get),
-        dag_ids=_some(form.get("dag_ids")),
+        dag_ids=await visible.dag_ids(call, form.get("dag_ids") or None),
         run_ids=_given(form.get("dag_run_ids")),
         task_ids=_given(form.get("task_ids")),
     )
@@ -154,10 +155,6 @@ def _bounds(value: Callable[[str], Any]) -> TaskFilter:
 
 def _given(words: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if words is None else tuple(words)
-
-
-def _some(words: Iterable[str] | None) -> tuple[str, ...] | None:
-    return tuple(words or ()) or None
 
 
 def _states(words: Iterable[str | None] | None) -> tuple[TaskState | None, ...] | None:
@@ -269,9 +266,10 @@ def _no_instance(call: Call) -> Problem:
 
 
 async def dependencies(call: Call) -> dict[str, Any]:
-    """GET …/dependencies: what keeps an instance from being queued. Nothing is told yet."""
-    await find_instance(call, lambda: _no_instance(call))
-    return {"dependencies": []}
+    """GET …/dependencies: what keeps an instance from being started."""
+    one = await find_instance(call, lambda: _no_instance(call))
+    found = await call.deployment.tasks.blockers(one.dag_id, one.run_id, one.task_id, one.map_index)
+    return {"dependencies": [{"name": blocker.name, "reason": blocker.reason} for blocker in found]}
 
 
 async def tries(call: Call) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from airgate.http.operations import Call
-from airgate.http.stable_v1.common import ALL, existing, page
+from airgate.http.stable_v1.common import ALL, existing, page, shown_dags
 from airgate.http.stable_v1.problems import bad_request, not_found
 from airgate.http.stable_v1.task_instances import execution_dates
 from airgate.http.stable_v1.views import xcom_value_view, xcom_view
@@ -17,10 +17,10 @@ from airgate.model.run import XCom
 async def list_xcoms(call: Call) -> dict[str, Any]:
     """GET …/xcomEntries. A DAG, run or task nobody knows has none."""
     query, params = call.query, call.params
-    dag_id, run_id, task_id = (
-        None if params[name] == ALL else params[name] for name in ("dag_id", "dag_run_id", "task_id")
+    run_id, task_id = (None if params[name] == ALL else params[name] for name in ("dag_run_id", "task_id"))
+    listing = await call.deployment.xcoms.list(
+        await shown_dags(call), run_id, task_id, query.map_index, query.xcom_key, page(query)
     )
-    listing = await call.deployment.xcoms.list(dag_id, run_id, task_id, query.map_index, query.xcom_key, page(query))
     dates = await _dates(call, listing.items)
     return {
         "xcom_entries": [xcom_view(item, date) for item, date in zip(listing.items, dates, strict=True)],
