@@ -21,12 +21,13 @@ from starlette.types import ASGIApp
 from uuid_utils.compat import uuid7
 
 from airgate import __version__
-from airgate.access.service import Access, Created
+from airgate.access.service import Access, AccessConfig, Created
 from airgate.deployments.local.deployment import local_deployment
 from airgate.deployments.ports import Deployment, Health
 from airgate.engine.service import Engine, EngineConfig
 from airgate.http.operations import Services
 from airgate.http.server import build_app
+from airgate.model.audit import AuditEntry
 from airgate.model.errors import Unavailable
 from airgate.settings import SECRETS, TABLE, Settings, secret_key
 from airgate.store.database import Database
@@ -100,21 +101,47 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
     stack.push_async_callback(database.close)
     engine = Engine(database, _engine_config(settings), clock=now, new_id=new_id)
     stack.push_async_callback(engine.stop)
-    access = Access(database, clock=now, new_id=new_id)
     local = local_deployment(database, engine)
+    access = Access(
+        database,
+        AccessConfig(
+            secret=key,
+            token_seconds=settings.http.token_seconds,
+            cli_token_seconds=settings.http.cli_token_seconds,
+            workspaces={local.name: local.workspace},
+        ),
+        clock=now,
+        new_id=new_id,
+    )
     services = Services(
         access=access,
+        accounts=access.accounts,
+        roles=access.roles,
+        tokens=access,
+        audit=_NoAudit(),
         triggers=Triggers(database, clock=now, new_id=new_id),
         clock=now,
         secret=sha256(b"airgate http tokens" + key).digest(),
         version=__version__,
         health=_HealthCheck(database, engine),
+        deployments={local.name: local},
+        default_deployment=local.name,
         config=_shown_config(settings),
     )
     app = build_app(
         deployments={local.name: local}, default=local.name, services=services, max_body=settings.http.max_body
     )
     return Rooms(app, access, engine, database)
+
+
+class _NoAudit:
+    """Keeps nothing."""
+
+    async def record(self, entry: AuditEntry) -> None:
+        """Keep nothing."""
+
+    def refused(self, entry: AuditEntry) -> None:
+        """Keep nothing."""
 
 
 class _HealthCheck:

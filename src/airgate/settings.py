@@ -102,6 +102,12 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_page_limit: Annotated[
         Positive, Meta(description="Most items in a page of a list; larger limits are lowered to it, as Airflow does.")
     ] = 100
+    token_seconds: Annotated[
+        Seconds, Meta(description="Seconds that a token from `/auth/token` counts. Airflow 3's count a day, too.")
+    ] = 86_400.0
+    cli_token_seconds: Annotated[
+        Seconds, Meta(description="Seconds that a token from `/auth/token/cli` counts. Airflow 3's count an hour, too.")
+    ] = 3_600.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

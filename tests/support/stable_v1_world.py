@@ -8,8 +8,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from airgate.access.decisions import Caller
+from airgate.access.permissions import GRANTED
+from airgate.access.rates import Buckets, Standing
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.operations import Services
+from airgate.model.audit import AuditEntry
 from airgate.model.dag import Dag, DagSpec, DagVersion, NextRun, ParamSpec, ScheduleSpec, TaskSpec
 from airgate.model.identity import Identity, Role
 from airgate.model.run import DagRun, TaskInstance
@@ -36,17 +40,41 @@ class PasswordList:
     """Knows people by Basic credentials, and machines by bearer or bare tokens."""
 
     def __init__(self, people: dict[str, tuple[str, Role]], tokens: dict[str, str] | None = None) -> None:
-        self._known = {}
-        identities = {}
+        self._known: dict[str, Caller] = {}
+        self._buckets = Buckets()
+        callers = {}
         for name, (password, role) in people.items():
-            identity = Identity(id=new_id(), name=name, role=role, created_at=START)
-            identities[name] = identity
-            self._known["Basic " + b64encode(f"{name}:{password}".encode()).decode()] = identity
+            callers[name] = caller_of(name, role)
+            self.add("Basic " + b64encode(f"{name}:{password}".encode()).decode(), callers[name])
         for token, name in (tokens or {}).items():
-            self._known[token] = self._known[f"Bearer {token}"] = identities[name]
+            self.add(token, callers[name])
+            self.add(f"Bearer {token}", callers[name])
 
-    async def authenticate(self, authorization: str | None) -> Identity | None:
+    def add(self, authorization: str, caller: Caller) -> None:
+        self._known[authorization] = caller
+
+    async def authenticate(self, authorization: str | None, address: str | None = None) -> Caller | None:
         return self._known.get(authorization or "")
+
+    def admit(self, caller: Caller) -> Standing | None:
+        limit = caller.identity.limits.rate
+        return None if limit is None else self._buckets.take(caller.identity.id, limit, 0.0)
+
+
+def caller_of(name: str, role: Role, **more: Any) -> Caller:
+    """Somebody with one of the built-in roles; `more` are fields of the identity."""
+    identity = Identity(id=new_id(), name=name, roles=(role.value,), created_at=START, **more)
+    return Caller(identity=identity, permissions=GRANTED[role])
+
+
+class SilentAuditor:
+    """Keeps nothing."""
+
+    async def record(self, entry: AuditEntry) -> None:
+        pass
+
+    def refused(self, entry: AuditEntry) -> None:
+        pass
 
 
 PEOPLE = {
@@ -66,8 +94,13 @@ async def health(_: Deployment) -> Health:
 
 
 def services_for(world: World, **changes: Any) -> Services:
+    """What handlers may use. Accounts, roles and tokens need a store: a test that is about them gives its own."""
     given: dict[str, Any] = {
         "access": PasswordList(PEOPLE, {TOKEN: "admin"}),
+        "accounts": None,
+        "roles": None,
+        "tokens": None,
+        "audit": SilentAuditor(),
         "triggers": MemoryTriggers(world),
         "clock": world.clock,
         "secret": b"a secret of the tests",

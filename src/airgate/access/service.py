@@ -1,32 +1,43 @@
-"""Who is asking, and the keeping of identities and their tokens."""
+"""Who is asking: credentials of every form, and signing in."""
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from airgate.access.cache import VerifiedCredentials
+from airgate.access import networks
+from airgate.access.accounts import AccountKeeper
+from airgate.access.cache import Known, VerifiedCredentials
 from airgate.access.credentials import Key, Login, digest, looks_like_token, parse
+from airgate.access.decisions import Caller
+from airgate.access.forms import check_name, check_password
 from airgate.access.passwords import Passwords
+from airgate.access.permissions import Permission
+from airgate.access.rates import Buckets, Standing
+from airgate.access.roles import RoleKeeper, permissions_of
 from airgate.access.throttle import Throttle
-from airgate.model.errors import InvalidInput, NotFound
-from airgate.model.identity import ApiToken, Identity, Role
+from airgate.access.tokens import Claims, WebTokens, looks_like_web_token
+from airgate.model.errors import NotAuthenticated, NotFound, PermissionDenied, RateLimited
+from airgate.model.identity import ApiKey, Identity, Role
 from airgate.store import identities
 from airgate.store.database import Database, Tx
 
 REMEMBERED_SECONDS: Final = 60.0
 """How long a verified credential counts unasked. A change made by another process counts after that at the latest."""
+FREE_KEYS: Final = 20
+"""Different unknown keys in a row from one address that cost nothing."""
 
-LONGEST_NAME: Final = 64
-LONGEST_PASSWORD: Final = 1024
 _TOUCH_AFTER: Final = timedelta(seconds=60)
+_UNKNOWN_REMEMBERED: Final = 10_000
 _LETTERS: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Without the letters and digits that look alike."""
 
@@ -40,23 +51,30 @@ class Created(msgspec.Struct, frozen=True):
     token: str
 
 
-class IssuedToken(msgspec.Struct, frozen=True):
-    """A new token with its secret, which is not kept."""
+class AccessConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is set for authentication."""
 
-    token: ApiToken
-    secret: str
+    secret: bytes
+    """What only servers of this installation know; tokens are signed with a key made of it."""
+    token_seconds: float = 86_400.0
+    """How long a token counts."""
+    cli_token_seconds: float = 3_600.0
+    """How long one counts that was asked for by a command line."""
+    workspaces: Mapping[str, str] = {}
+    """The workspace of each deployment, by name."""
 
 
 class Access:
-    """Authenticates callers and keeps identities.
+    """Authenticates callers. `accounts` and `roles` keep who and what it knows.
 
     Obligations (each has a test):
       * a credential that was verified within the last minute costs microseconds;
-      * neither names that exist can be told from others, nor passwords be guessed fast;
-      * what is revoked or changed through this object counts at once.
+      * neither names that exist can be told from others, nor passwords or keys be guessed fast;
+      * what is revoked or changed through this object counts at once; expiry and networks count at every request.
 
     Args:
         database: where identities are kept.
+        config: what is set for it.
         clock: the present time, aware.
         new_id: fresh UUIDv7s.
         passwords: hashes passwords; the default is right but in tests, which want it cheap.
@@ -66,6 +84,7 @@ class Access:
     def __init__(
         self,
         database: Database,
+        config: AccessConfig,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], UUID],
@@ -78,152 +97,242 @@ class Access:
         self._passwords = passwords or Passwords()
         self._steady = steady
         self._verified = VerifiedCredentials(secrets.token_bytes(32), REMEMBERED_SECONDS, steady)
-        self._throttle = Throttle()
-        self._checks: dict[bytes, asyncio.Task[Identity | None]] = {}
+        self._names = Throttle()
+        self._addresses = Throttle(FREE_KEYS)
+        self._unknown: dict[bytes, None] = {}
+        self._buckets = Buckets()
+        self._checks: dict[bytes, asyncio.Task[Known | None]] = {}
+        self._config = config
+        self._tokens = WebTokens(hmac.digest(config.secret, b"airgate sign-in tokens", sha256))
+        self.roles = RoleKeeper(database, clock=clock, changed=self._verified.forget_all)
+        self.accounts = AccountKeeper(
+            database,
+            clock=clock,
+            new_id=new_id,
+            passwords=self._passwords,
+            forget=self._verified.forget,
+            workspaces=config.workspaces,
+        )
 
-    async def authenticate(self, authorization: str | None) -> Identity | None:
-        """Whose credential the Authorization header carries.
+    # --------------------------------------------------------------------------------------------------- every request
 
-        None means: none, or one that proves nothing, or a password for a name that is being guessed at, which is not
-        looked at for a while (at most 30 seconds).
+    async def authenticate(self, authorization: str | None, address: str | None = None) -> Caller | None:
+        """Who sends this ``Authorization`` header from this address.
+
+        None means: no credential, or one that proves nothing, or a password for a name that is being guessed at, which
+        is not looked at for a while (at most 30 seconds).
 
         Raises:
+            PermissionDenied: (code ``network``) a known identity, but not from this address.
+            RateLimited: (code ``guesses``) too many unknown keys came from this address, and this one is not known yet.
             Unavailable: the store cannot be asked, or too many sign in at once.
         """
         if not authorization:
             return None
         mark = self._verified.digest(authorization)
         known = self._verified.get(mark)
-        if known is not None:
-            return known
-        credential = parse(authorization)
-        if credential is None:
+        if known is None:
+            credential = parse(authorization)
+            known = None if credential is None else await self._verify(mark, credential, address)
+        return None if known is None else self._let_in(known, address)
+
+    def admit(self, caller: Caller) -> Standing | None:
+        """Count a request against the caller's rate limit, and say how it stands; None: it has no limit."""
+        limit = caller.identity.limits.rate
+        return None if limit is None else self._buckets.take(caller.identity.id, limit, self._steady())
+
+    def _let_in(self, known: Known, address: str | None) -> Caller | None:
+        if known.until is not None and self._clock() >= known.until:
             return None
+        if known.networks and not networks.includes(known.networks, address):
+            raise PermissionDenied(
+                f"'{known.caller.name}' may not be used from {address or 'an unknown address'}.", code="network"
+            )
+        return known.caller
+
+    # ----------------------------------------------------------------------------------------------------- verification
+
+    async def _verify(self, mark: bytes, credential: Login | Key, address: str | None) -> Known | None:
+        """Verify once, however many ask at the same time; one that goes away disturbs no other."""
+        if isinstance(credential, Key):
+            if mark in self._unknown:
+                return None
+            self._slow_down(address)
         check = self._checks.get(mark)
         if check is None:
-            check = self._checks[mark] = asyncio.create_task(self._check(mark, credential))
+            check = self._checks[mark] = asyncio.create_task(self._check(mark, credential, address))
             check.add_done_callback(lambda _: self._checks.pop(mark, None))
         return await asyncio.shield(check)
 
-    async def _check(self, mark: bytes, credential: Login | Key) -> Identity | None:
+    async def _check(self, mark: bytes, credential: Login | Key, address: str | None) -> Known | None:
         generation = self._verified.generation
-        secret = credential.secret if isinstance(credential, Key) else credential.password
-        if isinstance(credential, Key) or looks_like_token(secret):
-            found = await self._database.read(identities.token, digest(secret))
-            if found is not None and _may_use(credential, found[0]):
-                identity, token = found
-                self._verified.put(mark, identity, token.id, generation)
-                self._touch(token)
-                return identity
-        if isinstance(credential, Key):
-            return None
-        by_password = await self._by_password(credential)
-        if by_password is not None:
-            self._verified.put(mark, by_password, None, generation)
-        return by_password
+        if isinstance(credential, Login):
+            known = await self._by_login(credential)
+        else:
+            known = await self._by_secret(credential.secret, mark, address)
+        if known is not None:
+            self._verified.put(mark, known, generation)
+        return known
 
-    async def _by_password(self, login: Login) -> Identity | None:
-        if self._throttle.delay(login.name, self._steady()) > 0:
+    async def _by_login(self, login: Login) -> Known | None:
+        if looks_like_token(login.password):
+            found = await self._database.read(_by_key, digest(login.password))
+            if found is not None and found.identity.name == login.name:
+                return self._known(found)
+        now = self._steady()
+        if self._names.delay(login.name, now) > 0:
             return None
-        identity, kept = await self._database.read(_by_name, login.name)
-        if await self._passwords.verify(kept, login.password) and identity is not None:
-            self._throttle.right(login.name)
-            return identity
-        self._throttle.wrong(login.name, self._steady())
+        person = await self._database.read(_by_name, login.name)
+        if await self._passwords.verify(person.password_hash if person else None, login.password) and person:
+            self._names.right(login.name)
+            return self._known(person)
+        self._names.wrong(login.name, now)
         return None
 
-    def _touch(self, token: ApiToken) -> None:
-        """Note the use of a token, now and then. That it could not be noted is nobody's failure."""
+    async def _by_secret(self, secret: str, mark: bytes, address: str | None) -> Known | None:
+        if looks_like_web_token(secret):
+            claims = self._tokens.read(secret)
+            if claims is not None:
+                return await self._by_claims(claims)
+        else:
+            found = await self._database.read(_by_key, digest(secret))
+            if found is not None:
+                return self._known(found)
+        self._remember_unknown(mark, address)
+        return None
+
+    async def _by_claims(self, claims: Claims) -> Known | None:
+        found = await self._database.read(_by_id, claims.sub, claims.key)
+        if found is None or found.identity.generation != claims.gen:
+            return None
+        return self._known(found, claims.ends)
+
+    def _known(self, found: _Found, ends: datetime | None = None) -> Known | None:
+        """What remains of a proven credential once its times are looked at; its use is noted."""
+        identity, key = found.identity, found.key
+        if not identity.active:
+            return None
+        if key is not None:
+            self._touch(key)
+        times = (ends, identity.limits.expires_at, key.expires_at if key else None)
+        return Known(
+            caller=Caller(
+                identity=identity,
+                permissions=found.permissions,
+                key_id=key.id if key else None,
+                batch=key.batch if key else False,
+            ),
+            until=min((time for time in times if time is not None), default=None),
+            networks=tuple(map(networks.parse, identity.limits.networks)),
+        )
+
+    def _touch(self, key: ApiKey) -> None:
+        """Note the use of a key, now and then. That it could not be noted is nobody's failure."""
         now = self._clock()
-        if token.last_used_at is None or now - token.last_used_at >= _TOUCH_AFTER:
-            self._database.write(identities.touch_token, token.id, now).add_done_callback(_ignore)
+        if key.last_used_at is None or now - key.last_used_at >= _TOUCH_AFTER:
+            self._database.write(identities.touch_key, key.id, now).add_done_callback(_ignore)
 
-    async def create_identity(self, name: str, role: Role, password: str | None = None) -> Identity:
-        """Create a person (with a password) or a machine (without one, for tokens only).
+    # --------------------------------------------------------------------------------------------------------- guessing
 
-        Raises:
-            Conflict: the name is taken.
-            InvalidInput: a name or password nobody could use (code ``identity_name`` or ``password``).
-        """
-        identity = self._draft(name, role)
-        kept = None if password is None else await self._hash(password)
-        await self._database.write(identities.create, identity, kept)
-        return identity
+    def _slow_down(self, address: str | None) -> None:
+        delay = 0.0 if address is None else self._addresses.delay(address, self._steady())
+        if delay > 0:
+            raise RateLimited(
+                f"Too many unknown keys came from {address}; keys that were not used in the last minute are looked at "
+                "again in a moment.",
+                code="guesses",
+                retry_after=delay,
+            )
 
-    async def delete_identity(self, identity_id: UUID) -> None:
-        """Delete an identity and its tokens; its credentials count no more. Raises NotFound."""
-        await self._database.write(identities.delete, identity_id)
-        self._verified.forget(identity_id=identity_id)
+    def _remember_unknown(self, mark: bytes, address: str | None) -> None:
+        """An unknown key stays unknown. Sent again and again it is no guess but a mistake, and delays nobody else."""
+        self._unknown[mark] = None
+        if len(self._unknown) > _UNKNOWN_REMEMBERED:
+            del self._unknown[next(iter(self._unknown))]
+        if address is not None:
+            self._addresses.wrong(address, self._steady())
 
-    async def set_password(self, identity_id: UUID, password: str) -> None:
-        """Replace the password; the old one counts no more. Raises NotFound, InvalidInput."""
-        kept = await self._hash(password)
-        await self._database.write(identities.set_password, identity_id, kept)
-        self._verified.forget(identity_id=identity_id)
+    # ------------------------------------------------------------------------------------------------------- signing in
 
-    async def issue_token(self, identity_id: UUID, label: str) -> IssuedToken:
-        """Issue a token: 32 lowercase hexadecimal digits, shown now and never again. Raises NotFound."""
-        issued = self._token(identity_id, label)
-        await self._database.write(identities.add_token, issued.token)
-        return issued
-
-    async def revoke_token(self, token_id: UUID) -> None:
-        """Revoke a token; it counts no more. Raises NotFound."""
-        await self._database.write(identities.delete_token, token_id)
-        self._verified.forget(token_id=token_id)
+    async def sign_in(self, name: str, secret: str, address: str | None = None, *, cli: bool = False) -> str:
+        """A token; see `airgate.access.ports.Tokens`."""
+        mark = self._verified.digest(f"sign-in\0{name}\0{secret}")
+        known = self._verified.get(mark) or await self._verify(mark, Login(name, secret), address)
+        caller = None if known is None else self._let_in(known, address)
+        if known is None or caller is None:
+            raise NotAuthenticated("Invalid credentials")
+        now = self._clock()
+        ends = now + timedelta(seconds=self._config.cli_token_seconds if cli else self._config.token_seconds)
+        return self._tokens.issue(
+            caller.identity, key_id=caller.key_id, now=now, ends=min(ends, known.until) if known.until else ends
+        )
 
     async def first_administrator(self, user: str, password: str | None = None) -> Created | None:
-        """Create the administrator of a new installation, with a token; None if there is any identity already.
+        """Create the administrator of a new installation, with a key; None if there is any identity already.
 
         Without a password one is made up. Of several processes starting on one new store, one creates.
         """
         if await self._database.read(identities.count) > 0:
             return None
         chosen = password if password is not None else "".join(secrets.choice(_LETTERS) for _ in range(20))
-        identity = self._draft(user, Role.ADMIN)
-        issued = self._token(identity.id, "made at the first start")
-        first = await self._database.write(_create_first, identity, await self._hash(chosen), issued.token)
-        if not first:
-            return None
-        return Created(user=user, password=None if password is not None else chosen, token=issued.secret)
-
-    def _draft(self, name: str, role: Role) -> Identity:
-        if not 0 < len(name) <= LONGEST_NAME or ":" in name or not name.isprintable() or name != name.strip():
-            raise InvalidInput(
-                f"A user name has 1 to {LONGEST_NAME} printable characters and no colon.", code="identity_name"
-            )
-        return Identity(id=self._new_id(), name=name, role=role, created_at=self._clock())
-
-    def _token(self, identity_id: UUID, label: str) -> IssuedToken:
+        check_name(user)
+        check_password(chosen)
+        now = self._clock()
+        identity = Identity(id=self._new_id(), name=user, roles=(Role.ADMIN.value,), created_at=now)
         secret = secrets.token_hex(16)
-        token = ApiToken(
-            id=self._new_id(), identity_id=identity_id, digest=digest(secret), label=label, created_at=self._clock()
+        key = ApiKey(
+            id=self._new_id(),
+            identity_id=identity.id,
+            digest=digest(secret),
+            label="made at the first start",
+            created_at=now,
         )
-        return IssuedToken(token=token, secret=secret)
-
-    async def _hash(self, password: str) -> str:
-        if not 0 < len(password) <= LONGEST_PASSWORD:
-            raise InvalidInput(f"A password has 1 to {LONGEST_PASSWORD} characters.", code="password")
-        return await self._passwords.hash(password)
+        if not await self._database.write(_create_first, identity, await self._passwords.hash(chosen), key):
+            return None
+        return Created(user=user, password=None if password is not None else chosen, token=secret)
 
 
-def _may_use(credential: Login | Key, owner: Identity) -> bool:
-    """A token sent as a password counts for its owner's name only."""
-    return isinstance(credential, Key) or credential.name == owner.name
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store knows of whom a credential names."""
+
+    identity: Identity
+    permissions: frozenset[Permission]
+    key: ApiKey | None = None
+    password_hash: str | None = None
 
 
-def _by_name(tx: Tx, name: str) -> tuple[Identity | None, str | None]:
+def _by_key(tx: Tx, digest: bytes) -> _Found | None:
+    found = identities.by_key(tx, digest)
+    if found is None or not hmac.compare_digest(found[1].digest, digest):
+        return None
+    return _Found(identity=found[0], permissions=permissions_of(tx, found[0].roles), key=found[1])
+
+
+def _by_name(tx: Tx, name: str) -> _Found | None:
     try:
-        return identities.by_name(tx, name)
+        identity, password_hash = identities.by_name(tx, name)
     except NotFound:
-        return None, None
+        return None
+    permissions = permissions_of(tx, identity.roles)
+    return _Found(identity=identity, permissions=permissions, password_hash=password_hash)
 
 
-def _create_first(tx: Tx, identity: Identity, password_hash: str, token: ApiToken) -> bool:
+def _by_id(tx: Tx, identity_id: UUID, key_id: UUID | None) -> _Found | None:
+    try:
+        identity = identities.get(tx, identity_id)
+        key = None if key_id is None else identities.key(tx, key_id)
+    except NotFound:
+        return None
+    if key is not None and key.identity_id != identity_id:
+        return None
+    return _Found(identity=identity, permissions=permissions_of(tx, identity.roles), key=key)
+
+
+def _create_first(tx: Tx, identity: Identity, password_hash: str, key: ApiKey) -> bool:
     if identities.count(tx) > 0:
         return False
     identities.create(tx, identity, password_hash)
-    identities.add_token(tx, token)
+    identities.add_key(tx, key)
     return True
 
 

@@ -19,13 +19,17 @@ class _Guesses(msgspec.Struct):
 
 
 class Throttle:
-    """Remembers wrong passwords by name. Each one beyond the free ones doubles the time the name is not looked at.
+    """Remembers wrong guesses by name, or by address. Each beyond the free ones doubles the time it is not looked at.
 
-    Names count whether or not they exist, so the delay tells nothing. Credentials that are known good already, and
-    tokens, are never delayed: guessing cannot lock out a client that works.
+    Names count whether or not they exist, so the delay tells nothing. Credentials that are known good already are never
+    delayed: guessing cannot lock out a client that works.
+
+    Args:
+        free: wrong guesses in a row that cost nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, free: int = FREE_GUESSES) -> None:
+        self._free = free
         self._names: dict[str, _Guesses] = {}
 
     def delay(self, name: str, now: float) -> float:
@@ -33,7 +37,7 @@ class Throttle:
         guesses = self._names.get(name)
         if guesses is None:
             return 0.0
-        return max(0.0, guesses.latest + _penalty(guesses.wrong) - now)
+        return max(0.0, guesses.latest + _penalty(guesses.wrong - self._free) - now)
 
     def wrong(self, name: str, now: float) -> None:
         """A wrong password was given for the name."""
@@ -51,6 +55,5 @@ class Throttle:
         self._names.pop(name, None)
 
 
-def _penalty(wrong: int) -> float:
-    beyond = wrong - FREE_GUESSES
+def _penalty(beyond: int) -> float:
     return 0.0 if beyond < 0 else min(LONGEST_DELAY, 2.0 ** min(beyond, 10))

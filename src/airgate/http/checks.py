@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable
 
 from airgate.access.decisions import may
 from airgate.http.operations import Call, Check, Operation
-from airgate.model.errors import NotAuthenticated, PermissionDenied
+from airgate.model.errors import NotAuthenticated, PermissionDenied, RateLimited
 
 
 def _is_guarded(operation: Operation) -> bool:
@@ -19,6 +20,23 @@ async def _authenticate(call: Call) -> None:
         raise NotAuthenticated("No credential, or one that is not known here")
 
 
+def _admit(call: Call) -> None:
+    caller = call.caller
+    standing = None if caller is None else call.services.access.admit(caller)
+    if standing is None:
+        return
+    limit = standing.limit
+    call.reply_headers += (
+        (b"ratelimit-policy", b'"default";q=%d;w=%d' % (limit.requests, limit.seconds)),
+        (b"ratelimit", b'"default";r=%d;t=%d' % (standing.remaining, math.ceil(standing.full_after))),
+    )
+    if not standing.admitted:
+        raise RateLimited(
+            f"'{call.user}' may ask {limit.requests} times in {limit.seconds} s, and has.",
+            retry_after=standing.retry_after,
+        )
+
+
 def _authorize(call: Call) -> Awaitable[None] | None:
     permission = call.operation.permission
     assert permission is not None
@@ -29,4 +47,6 @@ def _authorize(call: Call) -> Awaitable[None] | None:
 
 
 AUTHENTICATED = Check(_authenticate, _is_guarded)
+ADMITTED = Check(_admit, _is_guarded)
+"""Directly after `AUTHENTICATED`: a request that is refused for what it asks has been asked all the same."""
 AUTHORIZED = Check(_authorize, _is_guarded)

@@ -57,21 +57,21 @@ class Runner:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, raw_path: bytes) -> None:
         """Answer one request. `raw_path` is its path below the dialect's prefix, as it came."""
+        call = Call(self._services, self._deployment, scope["headers"])
         try:
-            reply = await self._answer(scope, receive, raw_path)
+            reply = await self._answer(call, scope, receive, raw_path)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets the dialect's own form of it
             reply = self._explained(error, scope)
-        await self._send(reply, scope, send)
+        await self._send(reply, call, scope, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, raw_path: bytes) -> Reply:
+    async def _answer(self, call: Call, scope: Scope, receive: Receive, raw_path: bytes) -> Reply:
         segments = split_path(raw_path)
         method = scope["method"]
         if method == "OPTIONS":
             return _options(self._router.methods(segments))
         route, params = self._router.match(method, segments)
-        call = Call(self._services, self._deployment, scope["headers"])
         call.operation = route.operation
         call.params = params
         call.raw_query = scope["query_string"]
@@ -93,8 +93,8 @@ class Runner:
             )
         return reply
 
-    async def _send(self, reply: Reply, scope: Scope, send: Send) -> None:
-        headers = [*self._dialect.headers, *reply.headers]
+    async def _send(self, reply: Reply, call: Call, scope: Scope, send: Send) -> None:
+        headers = [*self._dialect.headers, *call.reply_headers, *reply.headers]
         if self._cors is not None:
             headers += self._cors.reply_headers(scope["headers"])
         if reply.media_type is not None:

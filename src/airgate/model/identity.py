@@ -131,6 +131,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """Rises with every change of the password or of `active`; tokens made for an earlier one count no more."""
 
 
+class OwnRole(msgspec.Struct, frozen=True, kw_only=True):
+    """A role that somebody defined. `permissions` are words of `airgate.access.permissions.Permission`."""
+
+    name: str
+    permissions: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime | None = None
+
+
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """A revocable credential of an identity. Only the digest of its secret is kept.
 

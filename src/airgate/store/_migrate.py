@@ -10,7 +10,7 @@ from airgate.model.admin import DEFAULT_POOL
 from airgate.model.errors import InvalidInput
 from airgate.store import _schema as schema
 
-HEAD = "0001"
+HEAD = "0005"
 """The newest revision in `migrations/`; a test holds it against them."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 

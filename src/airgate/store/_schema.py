@@ -21,10 +21,10 @@ from sqlalchemy import (
 )
 
 from airgate.model.audit import Outcome
-from airgate.model.identity import Role
+from airgate.model.identity import IdentityKind, Limits, ScopeKind
 from airgate.model.states import RunState, RunType, TaskState, TriggeredBy
 from airgate.model.trigger import TriggerState
-from airgate.store._types import SEQUENCE, TEXT, Id, Json, JsonValue, Moment, Word
+from airgate.store._types import SEQUENCE, TEXT, Id, Json, JsonOf, JsonValue, Moment, Word
 
 # These texts are the conditions of partial indexes; a query that is to use one repeats it word for word.
 RUN_UNFINISHED = text("dag_run.state IN ('queued', 'running')")
@@ -168,6 +168,17 @@ run_count = Table(
     Column("n", BigInteger, nullable=False),
 )
 
+RUN_BLOCK_BITS = 10
+"""Runs whose `seq` differs in so many of its last bits only are of one block."""
+
+# A block's version rises with every change to a run of it: what was worked out from its runs holds as long as it stays.
+run_block = Table(
+    "run_block",
+    metadata,
+    Column("block", SEQUENCE, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+)
+
 
 def _task_columns() -> list[Column[Any]]:
     return [
@@ -294,8 +305,12 @@ trigger_request = Table(
     Column("created_at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("last_error", TEXT),
+    Column("actor", TEXT),
+    Column("actor_id", Id),
     UniqueConstraint("deployment", "idempotency_key"),
     Index("ix_trigger_request_dag_id_run_id", "dag_id", "run_id"),
+    Index("ix_trigger_request_deployment_created_at", "deployment", "created_at", "id"),
+    Index("ix_trigger_request_deployment_dag_id_created_at", "deployment", "dag_id", "created_at", "id"),
 )
 
 event = Table(
@@ -317,20 +332,45 @@ identity = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", TEXT, nullable=False, unique=True),
-    Column("role", Word(Role), nullable=False),
+    Column("kind", Word(IdentityKind), nullable=False),
+    Column("roles", JsonOf(tuple[str, ...]), nullable=False),
+    Column("scope_kind", Word(ScopeKind), nullable=False),
+    Column("scope_name", TEXT),
+    Column("limits", JsonOf(Limits), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("first_name", TEXT, nullable=False),
+    Column("last_name", TEXT, nullable=False),
+    Column("email", TEXT, nullable=False),
+    Column("label", TEXT, nullable=False),
+    Column("category", TEXT, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    Column("generation", Integer, nullable=False),
     Column("password_hash", TEXT),
+    Index("ix_identity_kind_name", "kind", "name"),
+    Index("ix_identity_kind_id", "kind", "id"),
 )
 
-api_token = Table(
-    "api_token",
+api_key = Table(
+    "api_key",
     metadata,
     Column("id", Id, primary_key=True),
     Column("identity_id", Id, ForeignKey("identity.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("label", TEXT, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
     Column("last_used_at", Moment),
+    Column("batch", Boolean, nullable=False),
+)
+
+role = Table(
+    "role",
+    metadata,
+    Column("name", TEXT, primary_key=True),
+    Column("permissions", JsonOf(tuple[str, ...]), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
 )
 
 # ------------------------------------------------------------------------------------------------------------- audit
