@@ -61,7 +61,7 @@ class Planner:
         return DagRun(
             id=self._new_id(),
             dag_id=dag.dag_id,
-            run_id=request.run_id or run_ids.generate(request.run_type, logical_date or run_after),
+            run_id=request.run_id or _chosen_id(request, logical_date or run_after),
             state=RunState.QUEUED,
             run_type=request.run_type,
             triggered_by=request.triggered_by,
@@ -110,3 +110,11 @@ class Planner:
             exact = logical_date.astimezone(UTC)
             return (exact, exact)
         return await self._timetables.manual_interval(dag.dag_id, logical_date)
+
+
+def _chosen_id(request: TriggerRequest, date: datetime) -> str:
+    if request.run_id_prefix is None:
+        return run_ids.generate(request.run_type, date)
+    run_id = run_ids.prefixed(request.run_id_prefix, date)
+    run_ids.check(run_id, request.run_type)
+    return run_id

@@ -28,7 +28,8 @@ class _Node(Generic[T]):
 class Router(Generic[T]):
     """Matches a method and the raw segments of a path.
 
-    The last placeholder of a path takes its name and kind from the operation; ``{name:int}`` matches digits alone.
+    The last placeholder of a path takes its name and kind from the operation; ``{name:int}`` matches digits alone, and
+    ``{name:path}``, which must be the last segment, all that is left.
     """
 
     def __init__(self, rows: Iterable[tuple[Operation, T]]) -> None:
@@ -101,7 +102,10 @@ def _descend(
     if not segment:
         return
     for kind, child in node.placeholders.items():
-        if kind == "int":
+        if kind == "path":
+            if child.methods:
+                found.append((child, (*values, "/".join(segments[depth:]))))
+        elif kind == "int":
             if segment.isascii() and segment.isdigit() and len(segment) <= _MAX_DIGITS:
                 _descend(child, segments, depth + 1, (*values, int(segment)), found)
         else:

@@ -70,6 +70,20 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: Span = Span()
 
 
+class RunSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which DAG runs to walk through by execution date. None means no restriction, an empty tuple matches nothing.
+
+    `run_id_like`: the run id matches this pattern, in which ``%`` stands for any characters and ``_`` for one; case does
+    not count. `after`: execution date and `seq` of a run; only what follows it in the order of these two.
+    """
+
+    dag_ids: tuple[str, ...] | None = None
+    states: tuple[RunState, ...] | None = None
+    external_trigger: bool | None = None
+    run_id_like: str | None = None
+    after: tuple[datetime, int] | None = None
+
+
 class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which task instances. `states` may hold None: instances nobody has looked at yet."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from airgate.model.errors import InvalidInput
@@ -60,6 +60,11 @@ def reserved_for(run_id: str) -> str | None:
 def generate(run_type: RunType, date: datetime) -> str:
     """The id Airflow gives a run of that type: of its logical date, or of `run_after` where it has none."""
     return f"{run_type.value}__{date.isoformat()}"
+
+
+def prefixed(prefix: str, date: datetime) -> str:
+    """The id the batch plugin gives a run: its prefix and its date, which has no offset there and is UTC."""
+    return f"{prefix}_{date.astimezone(UTC).replace(tzinfo=None).isoformat()}"
 
 
 class Moments:

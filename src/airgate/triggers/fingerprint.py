@@ -38,6 +38,8 @@ def fingerprint(request: TriggerRequest) -> str:
         request.note,
         request.partition_key,
     ]
+    if request.run_id_prefix is not None:
+        asked.append(request.run_id_prefix)
     try:
         form = msgspec.json.encode(asked, order="deterministic")
     except RecursionError as error:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airgate.http.batch.cron import CALENDAR_CYCLE, Cron
-from airgate.http.batch.dates import MOST_WALKED, Count, Step, count, dates, step_of
+from airgate.http.batch.dates import MOST_WALKED, CalendarInterval, Count, Interval, Step, count, dates, step_of
 from airgate.model.errors import InvalidInput
 
 SHOWN = 300
@@ -32,11 +32,11 @@ def cron(expression: str) -> Step:
 
 def naive_loop(start: datetime, end: datetime, delta: timedelta | str) -> Iterator[datetime]:
     """As Airflow 1.9 walked from one date to the next."""
-    ticks = croniter(delta, start) if isinstance(delta, str) else None
+    ticks: Any = croniter(delta, start) if isinstance(delta, str) else None
     date = start
     while date <= end:
         yield date
-        date = ticks.get_next(datetime) if ticks is not None else date + delta
+        date = date + delta if isinstance(delta, timedelta) else ticks.get_next(datetime)
 
 
 def field(low: int, high: int) -> st.SearchStrategy[str]:
@@ -85,15 +85,15 @@ def test_interval_dates_are_those_of_the_naive_loop(start: datetime, length: tim
     end = start + length
     expected = list(islice(naive_loop(start, end, step), SHOWN))
 
-    assert list(islice(dates(step, start, end), SHOWN)) == expected
-    assert len(expected) in (count(step, start, end).number, SHOWN)
+    assert list(islice(dates(Interval(step), start, end), SHOWN)) == expected
+    assert len(expected) in (count(Interval(step), start, end).number, SHOWN)
 
 
 def test_a_thousand_years_of_minutes_are_counted_without_walking_them() -> None:
     start, end = at("1500-01-01T00:00:00"), at("2500-01-01T00:00:00")
 
     assert count(cron("* * * * *"), start, end) == Count((end - start) // timedelta(minutes=1) + 1)
-    assert count(timedelta(minutes=1), start, end) == Count((end - start) // timedelta(minutes=1) + 1)
+    assert count(Interval(timedelta(minutes=1)), start, end) == Count((end - start) // timedelta(minutes=1) + 1)
 
 
 @given(EXPRESSIONS, MOMENTS)
@@ -112,8 +112,10 @@ def test_dates_end_with_the_calendar() -> None:
         at("9999-12-31T22:30:00"),
         at("9999-12-31T23:00:00"),
     ]
-    assert list(dates(relativedelta(months=1), at("9999-12-15T00:00:00"), last)) == [at("9999-12-15T00:00:00")]
-    assert list(dates(timedelta(days=1), at("9999-12-31T00:00:00"), last)) == [at("9999-12-31T00:00:00")]
+    assert list(dates(CalendarInterval(relativedelta(months=1)), at("9999-12-15T00:00:00"), last)) == [
+        at("9999-12-15T00:00:00")
+    ]
+    assert list(dates(Interval(timedelta(days=1)), at("9999-12-31T00:00:00"), last)) == [at("9999-12-31T00:00:00")]
     assert list(dates(cron("0 0 L * *"), at("9999-12-31T00:00:00"), last)) == [at("9999-12-31T00:00:00")]
 
 
@@ -147,13 +149,21 @@ def test_dates_that_must_be_walked_are_counted_so_far_and_no_further() -> None:
 
 
 def test_months_go_on_from_the_date_before_as_airflow_added_them() -> None:
-    months = list(dates(relativedelta(months=1), at("2021-01-31T00:00:00"), at("2021-04-01T00:00:00")))
+    months = list(
+        dates(CalendarInterval(relativedelta(months=1)), at("2021-01-31T00:00:00"), at("2021-04-01T00:00:00"))
+    )
 
     assert [date.day for date in months] == [31, 28, 28]
 
 
-@pytest.mark.parametrize("step", [timedelta(0), timedelta(days=-1), relativedelta(day=1), relativedelta(months=-1)])
-def test_a_schedule_that_stands_still_is_refused(step: Any) -> None:
+@pytest.mark.parametrize(
+    "step",
+    [
+        *(Interval(timedelta(days=days)) for days in (0, -1)),
+        *(CalendarInterval(length) for length in (relativedelta(day=1), relativedelta(months=-1))),
+    ],
+)
+def test_a_schedule_that_stands_still_is_refused(step: Step) -> None:
     with pytest.raises(InvalidInput, match="does not lead"):
         count(step, at("2021-01-01T00:00:00"), at("2021-02-01T00:00:00"))
 
@@ -174,5 +184,5 @@ def test_a_schedule_without_dates_of_its_own_has_no_step(interval: Any) -> None:
 
 def test_presets_and_intervals_are_steps() -> None:
     assert cron("@quarterly") == cron("0 0 1 */3 *")
-    assert step_of({"__type": "TimeDelta", "days": 1, "seconds": 2, "microseconds": 3}) == timedelta(1, 2, 3)
-    assert step_of({"__type": "RelativeDelta", "months": 1, "day": None}) == relativedelta(months=1)
+    assert step_of({"__type": "TimeDelta", "days": 1, "seconds": 2, "microseconds": 3}) == Interval(timedelta(1, 2, 3))
+    assert step_of({"__type": "RelativeDelta", "months": 1, "day": None}) == CalendarInterval(relativedelta(months=1))

@@ -30,6 +30,43 @@ _PRESETS: Final = {
 }
 
 
+class Interval(msgspec.Struct, frozen=True):
+    """A fixed length of time."""
+
+    length: timedelta
+
+    def ticks(self, after: datetime, end: datetime) -> Iterator[datetime]:
+        """Its multiples later than `after` and no later than `end`, counted from `after`."""
+        return (after + number * self.length for number in range(1, self.count(after, end) + 1))
+
+    def count(self, after: datetime, end: datetime) -> int:
+        """How many `ticks` gives. Raises InvalidInput (code ``schedule_stands_still``)."""
+        if self.length <= timedelta(0):
+            raise _stands_still(self.length, after)
+        return (end - after) // self.length
+
+
+class CalendarInterval(msgspec.Struct, frozen=True):
+    """A length of time by the calendar (a `relativedelta`): months differ."""
+
+    length: Any
+
+    def ticks(self, after: datetime, end: datetime) -> Iterator[datetime]:
+        """One added to the last, up to and including `end`. Raises InvalidInput (code ``schedule_stands_still``)."""
+        date = after
+        while True:
+            try:
+                following: datetime = date + self.length
+            except (OverflowError, ValueError):
+                return  # beyond the last year there is
+            if following <= date:
+                raise _stands_still(self.length, date)
+            if following > end:
+                return
+            yield following
+            date = following
+
+
 class OddCron(msgspec.Struct, frozen=True):
     """A cron expression with more than the five plain fields: seconds, years, ``L`` or ``#``."""
 
@@ -48,7 +85,7 @@ class OddCron(msgspec.Struct, frozen=True):
             yield tick
 
 
-Step = timedelta | relativedelta | Cron | OddCron
+Step = Interval | CalendarInterval | Cron | OddCron
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -63,15 +100,17 @@ def step_of(interval: Mapping[str, Any] | None) -> Step | None:
 
     None for a schedule that has no dates of its own: none, ``@once``, assets, a timetable that is no cron expression.
     """
-    match interval:
-        case {"__type": "TimeDelta", **parts}:
-            return timedelta(**parts)
-        case {"__type": "RelativeDelta", **parts}:
-            return relativedelta(**parts)
-        case {"__type": "CronExpression", "value": str(expression)}:
-            return _cron(_PRESETS.get(expression, expression))
-        case _:
-            return None
+    kind, given = _parts(interval or {})
+    if kind == "TimeDelta":
+        return Interval(timedelta(**given))
+    if kind == "RelativeDelta":
+        return CalendarInterval(relativedelta(**given))
+    expression = given.get("value")
+    return _cron(_PRESETS.get(expression, expression)) if isinstance(expression, str) else None
+
+
+def _parts(interval: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    return interval.get("__type"), {name: value for name, value in interval.items() if name != "__type"}
 
 
 def _cron(expression: str) -> Step | None:
@@ -88,40 +127,9 @@ def dates(step: Step, start: datetime, end: datetime) -> Iterator[datetime]:
     Raises:
         InvalidInput: the step leads nowhere (code ``schedule_stands_still``).
     """
-    if start > end:
-        return
-    yield start
-    if isinstance(step, timedelta):
-        if step <= timedelta(0):
-            raise _stands_still(step, start)
-        for number in range(1, (end - start) // step + 1):
-            yield start + number * step
-    elif isinstance(step, relativedelta):
-        yield from _by_calendar(step, start, end)
-    else:
+    if start <= end:
+        yield start
         yield from step.ticks(start, end)
-
-
-def _by_calendar(step: relativedelta, start: datetime, end: datetime) -> Iterator[datetime]:
-    date = start
-    while True:
-        try:
-            following = date + step
-        except (OverflowError, ValueError):
-            return  # beyond the last year there is
-        if following <= date:
-            raise _stands_still(step, date)
-        if following > end:
-            return
-        yield following
-        date = following
-
-
-def _stands_still(step: timedelta | relativedelta, date: datetime) -> InvalidInput:
-    return InvalidInput(
-        f"The schedule of the dag, {step}, does not lead from {date:%Y-%m-%dT%H:%M:%S} to a later date",
-        code="schedule_stands_still",
-    )
 
 
 def count(step: Step, start: datetime, end: datetime) -> Count:
@@ -132,9 +140,14 @@ def count(step: Step, start: datetime, end: datetime) -> Count:
     """
     if start > end:
         return Count(0)
-    if isinstance(step, timedelta) and step > timedelta(0):
-        return Count((end - start) // step + 1)
-    if isinstance(step, Cron):
+    if isinstance(step, Interval | Cron):
         return Count(1 + step.count(start, end))
     number = sum(1 for _ in islice(dates(step, start, end), MOST_WALKED + 1))
     return Count(number, exact=number <= MOST_WALKED)
+
+
+def _stands_still(length: Any, date: datetime) -> InvalidInput:
+    return InvalidInput(
+        f"The schedule of the dag, {length}, does not lead from {date:%Y-%m-%dT%H:%M:%S} to a later date",
+        code="schedule_stands_still",
+    )
