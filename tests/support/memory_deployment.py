@@ -438,7 +438,7 @@ class Starter(_Port):
         return DagRun(
             id=new_id(),
             dag_id=request.dag_id,
-            run_id=request.run_id or run_ids.generate(request.run_type, date),
+            run_id=request.run_id or chosen_id(request, date),
             state=RunState.QUEUED,
             run_type=request.run_type,
             triggered_by=request.triggered_by,
@@ -454,6 +454,14 @@ class Starter(_Port):
 
     def started(self, run: DagRun) -> None:
         self.world.started.append(run)
+
+
+def chosen_id(request: TriggerRequest, date: datetime) -> str:
+    if request.run_id_prefix is None:
+        return run_ids.generate(request.run_type, date)
+    run_id = run_ids.prefixed(request.run_id_prefix, date)
+    run_ids.check(run_id)
+    return run_id
 
 
 def interval_of(dag: Dag, date: datetime) -> tuple[datetime, datetime]:
