@@ -102,8 +102,9 @@ class World:
     def put_instance(self, instance: TaskInstance) -> None:
         self.instances[instance.dag_id, instance.run_id, instance.task_id, instance.map_index] = instance
 
-    def moment(self) -> datetime:
-        return self._moments.after(self.clock())
+    def moment(self, request: TriggerRequest) -> datetime:
+        now = self._moments.after(self.clock())
+        return self._moments.whole_second(request.dag_id, now) if request.whole_second else now
 
 
 def find(table: dict[Any, T], key: Any) -> T:
@@ -433,7 +434,7 @@ class Starter(_Port):
             run_ids.check(request.run_id)
         for name, param in dag.spec.params.items():
             check_param(name, request.conf.get(name, param.value), param.schema)
-        date = request.logical_date or self.world.moment()
+        date = request.logical_date or self.world.moment(request)
         start, end = request.data_interval or interval_of(dag, date)
         return DagRun(
             id=new_id(),
