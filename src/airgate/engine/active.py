@@ -16,9 +16,7 @@ import msgspec
 from airgate.engine.snapshot import Key, RunSnapshot, key_of
 from airgate.model.event import Event
 from airgate.model.run import DagRun, TaskInstance, XCom
-from airgate.model.states import RunState
-from airgate.model.trigger import TriggerState
-from airgate.store import events, runs, tasks, triggers, xcoms
+from airgate.store import events, runs, tasks, xcoms
 from airgate.store.database import Tx
 
 RunKey: TypeAlias = tuple[str, str]
@@ -197,14 +195,5 @@ def store_batch(tx: Tx, batch: Batch, now: datetime) -> None:
         xcoms.put_many(tx, batch.xcoms)
     if batch.run is not None:
         runs.save(tx, [stamp(batch.run, updated_at=now)])
-        state = _trigger_state(batch.run)
-        if state is not None:
-            triggers.set_state(tx, LOCAL, batch.run.dag_id, batch.run.run_id, state)
     if batch.events:
         events.append(tx, batch.events)
-
-
-def _trigger_state(run: DagRun) -> TriggerState | None:
-    if run.state is RunState.QUEUED:
-        return None
-    return TriggerState.FINISHED if run.state.finished else TriggerState.RUNNING

@@ -35,13 +35,13 @@ def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
     return column.concat("")
 
 
-def by_key(columns: tuple[Any, Any], keys: Collection[tuple[str, str]]) -> Iterator[Any]:
+def by_key(columns: tuple[Any, Any], keys: Collection[tuple[str, Any]]) -> Iterator[Any]:
     """Conditions that together find the rows with these pairs of values, few enough in each for any database.
 
     SQLite uses no index for ``(a, b) IN (...)``, but does for ``a = ... AND b IN (...)``.
     """
     first, second = columns
-    by_first: dict[str, list[str]] = {}
+    by_first: dict[str, list[Any]] = {}
     for one, other in sorted(set(keys)):
         by_first.setdefault(one, []).append(other)
     for one, others in by_first.items():

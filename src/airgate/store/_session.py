@@ -15,12 +15,13 @@ from airgate.model.dag import DagSpec
 from airgate.model.errors import Unavailable
 from airgate.store._connect import Backend
 from airgate.store._failures import answer_lost, explain, unavailable
+from airgate.store._savepoint import Lost, guarded
 from airgate.store._tx import Tx
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_SAVEPOINT = "one"
+__all__ = ["Lost", "OutcomeUnknown", "Session"]
 
 
 class OutcomeUnknown(Exception):
@@ -29,14 +30,6 @@ class OutcomeUnknown(Exception):
     def __init__(self, transaction_id: str) -> None:
         super().__init__(transaction_id)
         self.transaction_id = transaction_id
-
-
-class Lost(Exception):
-    """The transaction cannot go on, and nothing of it will be kept. `cause` is what ended it."""
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
 
 
 @contextmanager
@@ -136,25 +129,7 @@ class Session:
         Raises:
             Lost: the transaction cannot go on.
         """
-        connection = self._open_connection
-        try:
-            connection.exec_driver_sql(f"SAVEPOINT {_SAVEPOINT}")
-        except SQLAlchemyError as error:
-            raise Lost(explain(error)) from error
-        try:
-            result = call()
-            connection.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-        except Exception as error:
-            cause = explain(error)
-            try:
-                connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-                connection.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-            except SQLAlchemyError:
-                raise Lost(cause) from error
-            if cause is error:
-                raise
-            raise cause from error
-        return result
+        return guarded(self._open_connection, call)
 
     def outcome(self, transaction_id: str) -> bool | None:
         """Whether a transaction was committed, None while that is not known. Raises Unavailable."""

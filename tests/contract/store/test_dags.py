@@ -14,6 +14,7 @@ from airgate.model.errors import Conflict, InvalidInput, NotFound
 from airgate.model.query import DagFilter, Order, Page, RunFilter
 from airgate.store import dags, runs, tasks, triggers
 from airgate.store.database import Database
+from airgate.store.triggers import Draft
 from tests.contract.store.builders import at, make_run, make_spec, make_task, make_trigger
 
 ALL = Page(limit=1000)
@@ -299,7 +300,7 @@ async def test_delete_forgets_everything_about_a_dag_and_nothing_of_others(datab
     await record("f.py", make_spec("d", tags=("x",)), make_spec("e"))
     for dag_id in ("d", "e"):
         run = make_run(dag_id=dag_id)
-        await database.write(triggers.accept, [(make_trigger(run, dag_id), run)])
+        await database.write(triggers.accept, [Draft(make_trigger(run, dag_id), run)])
         await database.write(tasks.insert, [make_task(dag_id=dag_id)])
 
     await database.write(dags.delete, "d")

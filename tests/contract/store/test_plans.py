@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from sqlalchemy import event
+from uuid_utils.compat import uuid7
 
+from airgate.model.errors import NotFound
 from airgate.model.query import Order, Page, RunFilter, Span, TaskFilter
 from airgate.model.run import DagRun
 from airgate.model.states import RunState, TaskState
+from airgate.model.trigger import TriggerFilter, TriggerKey, TriggerState
 from airgate.store import events, runs, tasks, triggers, xcoms
 from airgate.store.database import Database, Tx
+from airgate.store.triggers import Draft
 from tests.contract.store.builders import at, make_run, make_trigger, make_xcom
 
 OF_DAG = RunFilter(dag_ids=("d",))
@@ -29,9 +34,26 @@ def listed_tasks(which: TaskFilter) -> Callable[[Tx], Any]:
 
 def accepted(tx: Tx) -> Any:
     run = make_run("new", logical_date=at(1))
-    return triggers.accept(tx, [(make_trigger(run, "k"), run)] * 2)
+    return triggers.accept(tx, [Draft(make_trigger(run, "k"), run)] * 2)
 
 
+def listed_triggers(which: TriggerFilter) -> Callable[[Tx], Any]:
+    return lambda tx: triggers.list_triggers(tx, "local", which, 50, TriggerKey(at(1), uuid7()))
+
+
+def followed(tx: Tx) -> Any:
+    with suppress(NotFound):
+        triggers.followed(tx, "local", uuid7())
+
+
+TRIGGERS = {
+    "all": TriggerFilter(),
+    "of a DAG": TriggerFilter(dag_ids=("d",)),
+    "of a day": TriggerFilter(since=at(1), until=at(2)),
+    "finished": TriggerFilter(states=(TriggerState.FINISHED,)),
+    "running": TriggerFilter(states=(TriggerState.RUNNING,)),
+    "accepted, of a DAG": TriggerFilter(dag_ids=("d",), states=(TriggerState.ACCEPTED,)),
+}
 DATES = ("execution_date", "logical_date", "start_date", "end_date")
 CASES: dict[str, Callable[[Tx], Any]] = {
     **{f"runs by {field}": listed(OF_DAG, field) for field in ("seq", "run_id", *DATES)},
@@ -42,7 +64,7 @@ CASES: dict[str, Callable[[Tx], Any]] = {
     "changed runs": listed(RunFilter(updated_at=Span(at(1))), "seq"),
     "changed runs of a DAG": listed(RunFilter(dag_ids=("d",), updated_at=Span(at(1))), "seq"),
     "runs of a day": listed(RunFilter(dag_ids=("d",), execution_date=Span(at(1), at(2))), "seq"),
-    "runs.get": lambda tx: runs._states(tx, [("d", "r1"), ("d", "r2"), ("e", "r1")]),
+    "runs.get": lambda tx: runs._present(tx, [("d", "r1"), ("d", "r2"), ("e", "r1")]),
     "runs.save": lambda tx: runs.save(tx, [make_run()]),
     "runs.unfinished": runs.unfinished,
     "runs.newest_scheduled": lambda tx: runs.newest_scheduled(tx, "d"),
@@ -50,6 +72,8 @@ CASES: dict[str, Callable[[Tx], Any]] = {
     "runs.recent_states": lambda tx: runs.recent_states(tx, "d", 5),
     "runs.delete": lambda tx: runs.delete(tx, "d", "r1"),
     "triggers.accept": accepted,
+    "triggers.followed": followed,
+    **{f"triggers {name}": listed_triggers(which) for name, which in TRIGGERS.items()},
     "tasks.of_run": lambda tx: tasks.of_run(tx, "d", "r1"),
     "tasks.of_runs": lambda tx: tasks.of_runs(tx, [("d", "r1"), ("d", "r2"), ("e", "r1")]),
     "tasks.previous": lambda tx: tasks.previous(tx, "d", "t", at(1)),

@@ -21,7 +21,8 @@ from airgate.model.trigger import TriggerRequest, TriggerState
 from airgate.store import dags, runs
 from airgate.store import triggers as stored
 from airgate.store.database import Database
-from airgate.triggers.accept import MAX_KEY_LENGTH, Triggers
+from airgate.triggers.accept import Triggers
+from airgate.triggers.drafts import MAX_KEY_LENGTH
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ASKED = TriggerRequest(dag_id="hello", conf={"n": 1})
