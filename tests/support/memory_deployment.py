@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,14 +13,25 @@ from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from airgate.deployments.ports import Blocker, ClearRequest, ClearResult, Deployment, SetStateRequest
+from airgate.engine.watch import Watch
 from airgate.model import run_ids
 from airgate.model.admin import Connection, Pool, PoolUsage, Variable
+from airgate.model.audit import AuditEntry
 from airgate.model.dag import Dag, DagVersion, ImportFailure
-from airgate.model.errors import Conflict, InvalidInput, NotFound
+from airgate.model.errors import AirgateError, Conflict, InvalidInput, NotFound, Unavailable
 from airgate.model.query import DagFilter, Listing, Order, Page, RunFilter, RunSearch, Span, TaskFilter
 from airgate.model.run import DagRun, TaskInstance, XCom
 from airgate.model.states import RunState, TaskState
-from airgate.model.trigger import Accepted, TriggerRequest
+from airgate.model.trigger import (
+    Accepted,
+    Followed,
+    Trigger,
+    TriggerFilter,
+    TriggerKey,
+    TriggerRequest,
+    TriggerState,
+    state_of,
+)
 
 T = TypeVar("T")
 
@@ -76,7 +87,10 @@ class World:
         self.started: list[DagRun] = []
         self.parsed: list[str] = []
         self.blockers: dict[tuple[str, str, str, int], tuple[Blocker, ...]] = {}
-        self.keys: dict[str, tuple[TriggerRequest, DagRun]] = {}
+        self.keys: dict[str, tuple[TriggerRequest, DagRun, Trigger]] = {}
+        self.triggers: dict[UUID, Trigger] = {}
+        self.audit: list[AuditEntry] = []
+        self.watch = Watch()
         self._moments = run_ids.Moments()
         self._seq = 0
 
@@ -98,6 +112,13 @@ class World:
         stored = replace(run, seq=self._seq)
         self.runs[run.dag_id, run.run_id] = stored
         return stored
+
+    def change_run(self, run: DagRun, **changes: Any) -> DagRun:
+        """Something happens to a run, and whoever follows it hears of it."""
+        changed = replace(run, updated_at=self.clock(), **changes)
+        self.runs[run.dag_id, run.run_id] = changed
+        self.watch.changed(run.dag_id, run.run_id)
+        return changed
 
     def put_instance(self, instance: TaskInstance) -> None:
         self.instances[instance.dag_id, instance.run_id, instance.task_id, instance.map_index] = instance
@@ -213,9 +234,22 @@ class Runs(_Port):
         return find(self.world.runs, (dag_id, run_id))
 
     def _change(self, run: DagRun, **changes: Any) -> DagRun:
-        changed = replace(run, updated_at=self.world.clock(), **changes)
-        self.world.runs[run.dag_id, run.run_id] = changed
-        return changed
+        return self.world.change_run(run, **changes)
+
+    async def follow(self, dag_id: str, run_id: str) -> AsyncGenerator[DagRun, None]:
+        topic = self.world.watch.topic(dag_id, run_id)
+        last = None
+        while True:
+            changes = topic.changes
+            run = await self.get(dag_id, run_id)
+            if run.state is not last:
+                last = run.state
+                yield run
+            if run.state.finished:
+                return
+            if self.world.watch.closed:
+                raise Unavailable("The server is stopping", code="stopping")
+            await topic.after(changes)
 
     async def set_state(self, dag_id: str, run_id: str, state: RunState) -> DagRun:
         run = await self.get(dag_id, run_id)
@@ -227,6 +261,10 @@ class Runs(_Port):
     async def delete(self, dag_id: str, run_id: str) -> None:
         await self.get(dag_id, run_id)
         del self.world.runs[dag_id, run_id]
+        self.world.triggers = {
+            key: one for key, one in self.world.triggers.items() if (one.dag_id, one.run_id) != (dag_id, run_id)
+        }
+        self.world.watch.changed(dag_id, run_id)
         for key in [key for key in self.world.instances if key[:2] == (dag_id, run_id)]:
             del self.world.instances[key]
 
@@ -494,12 +532,14 @@ class MemoryTriggers:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    async def accept(self, deployment: Deployment, request: TriggerRequest) -> Accepted:
-        if request.idempotency_key in self.world.keys:
-            earlier, run = self.world.keys[request.idempotency_key]
-            if earlier != request:
+    async def accept(
+        self, deployment: Deployment, request: TriggerRequest, audit: AuditEntry | None = None
+    ) -> Accepted:
+        earlier = None if request.idempotency_key is None else self.world.keys.get(request.idempotency_key)
+        if earlier is not None:
+            if earlier[0] != request:
                 raise Conflict("The key was used for another request", code="idempotency_key_reused")
-            return Accepted(run, created=False)
+            return self._recorded(audit, Accepted(earlier[1], False, earlier[2]))
         run = await deployment.starter.plan(request)
         if any(
             other.dag_id == run.dag_id and other.logical_date == run.logical_date for other in self.world.runs.values()
@@ -508,10 +548,75 @@ class MemoryTriggers:
         if (run.dag_id, run.run_id) in self.world.runs:
             raise Conflict("There is such a run", code="run_exists")
         stored = self.world.put_run(run)
+        trigger = self._trigger(deployment.name, request, stored, audit)
+        self.world.triggers[trigger.id] = trigger
         deployment.starter.started(stored)
         if request.idempotency_key is not None:
-            self.world.keys[request.idempotency_key] = (request, stored)
-        return Accepted(stored, created=True)
+            self.world.keys[request.idempotency_key] = (request, stored, trigger)
+        return self._recorded(audit, Accepted(stored, True, trigger))
+
+    async def accept_many(
+        self, deployment: Deployment, requests: Sequence[TriggerRequest], audit: AuditEntry | None = None
+    ) -> Sequence[Accepted | AirgateError]:
+        answers: list[Accepted | AirgateError] = []
+        for request in requests:
+            try:
+                answers.append(await self.accept(deployment, request))
+            except AirgateError as error:
+                answers.append(error)
+        if audit is not None:
+            words = [
+                "refused" if isinstance(one, AirgateError) else "accepted" if one.created else "repeated"
+                for one in answers
+            ]
+            counts = {word: words.count(word) for word in ("accepted", "repeated", "refused")}
+            self.world.audit.append(replace(audit, extra={**audit.extra, **counts}))
+        return answers
+
+    async def get(self, deployment: str, trigger_id: UUID) -> Followed:
+        trigger = self.world.triggers.get(trigger_id)
+        if trigger is None or trigger.deployment != deployment:
+            raise NotFound(f"There is no trigger '{trigger_id}'", code="trigger_not_found")
+        run = find(self.world.runs, (trigger.dag_id, trigger.run_id))
+        return Followed(replace(trigger, state=state_of(trigger.state, run.state)), run)
+
+    async def list(
+        self, deployment: str, which: TriggerFilter, limit: int, before: TriggerKey | None = None
+    ) -> Sequence[Followed]:
+        known = [one for one in self.world.triggers.values() if one.deployment == deployment]
+        known.sort(key=lambda one: (one.created_at, one.id), reverse=True)
+        found = [
+            one
+            for trigger in known
+            if before is None or (trigger.created_at, trigger.id) < (before.created_at, before.id)
+            for one in [await self.get(deployment, trigger.id)]
+            if among(which.dag_ids, trigger.dag_id)
+            and among(which.states, one.trigger.state)
+            and within(Span(which.since, which.until), trigger.created_at)
+        ]
+        return found[:limit]
+
+    def _trigger(self, deployment: str, request: TriggerRequest, run: DagRun, audit: AuditEntry | None) -> Trigger:
+        return Trigger(
+            id=new_id(),
+            deployment=deployment,
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            idempotency_key=request.idempotency_key or f"run:{run.run_id}",
+            fingerprint="",
+            state=TriggerState.ACCEPTED,
+            created_at=self.world.clock(),
+            actor=request.triggering_user,
+            actor_id=audit.actor_id if audit is not None else None,
+        )
+
+    def _recorded(self, audit: AuditEntry | None, accepted: Accepted) -> Accepted:
+        if audit is not None:
+            run = accepted.run
+            extra = audit.extra if accepted.created else {**audit.extra, "repeated": True}
+            entry = replace(audit, dag_id=run.dag_id, run_id=run.run_id, logical_date=run.logical_date, extra=extra)
+            self.world.audit.append(entry)
+        return accepted
 
 
 def new_id() -> UUID:

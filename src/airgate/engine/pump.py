@@ -17,6 +17,7 @@ import structlog
 
 from airgate.engine.active import Active, Batch, store_batch
 from airgate.engine.patience import patiently
+from airgate.engine.watch import Watch
 from airgate.model.errors import NotFound
 from airgate.store.database import Database, Tx
 
@@ -34,11 +35,15 @@ class Pump:
     Args:
         settle: decide what follows for a run, and gather it in its `Active`. Called on the event loop, never twice at a
             time for one run.
+        watch: told of each run whose new state is committed.
     """
 
-    def __init__(self, database: Database, settle: Callable[[Active], None], *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, settle: Callable[[Active], None], watch: Watch, *, clock: Callable[[], datetime]
+    ) -> None:
         self._database = database
         self._settle = settle
+        self._watch = watch
         self._clock = clock
         self._background: set[asyncio.Task[None]] = set()
 
@@ -96,6 +101,8 @@ class Pump:
             # Whoever waits must hear of it: a try would wait for its answer for ever.
             batch.fail(error)
             raise
+        if batch.run is not None:
+            self._watch.changed(batch.run.dag_id, batch.run.run_id)
         for action in batch.after:
             _act(action)
         for future in batch.waiters:

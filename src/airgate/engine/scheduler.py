@@ -32,6 +32,7 @@ from airgate.engine.retry import Killed
 from airgate.engine.roster import Roster
 from airgate.engine.snapshot import Key, RunSnapshot, SkipChoice
 from airgate.engine.tries import TryTalk
+from airgate.engine.watch import Watch
 from airgate.model.admin import Pool
 from airgate.model.dag import Dag
 from airgate.model.event import Event
@@ -83,7 +84,8 @@ class Scheduler:
         self._followers: dict[str, set[RunKey]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._stopping = False
-        self._pump = Pump(database, self._settle, clock=surroundings.clock)
+        self.watch = Watch()
+        self._pump = Pump(database, self._settle, self.watch, clock=surroundings.clock)
         self._placement = Placement(executor, parallelism=surroundings.parallelism, version_of=registry.version_of)
         self.desk = Desk(self, self.roster, clock=surroundings.clock, new_id=surroundings.new_id)
         self._launcher = Launcher(self._placement, answers, self.desk, clock=surroundings.clock, logs=surroundings.logs)
@@ -164,6 +166,7 @@ class Scheduler:
             # Slots that were reserved for it go back, and whoever waits for a commit is told that there is none.
             self._pump.abandon(left)
             self._place()
+        self.watch.changed(dag_id, run_id)
         self._run_changed(dag_id)
 
     def stored(self, run: DagRun, *, was: RunState) -> None:
@@ -174,6 +177,7 @@ class Scheduler:
             self.roster.queue.replace(run)
         else:
             self.roster.queue.add(run, fresh=False)
+        self.watch.changed(run.dag_id, run.run_id)
         self._run_changed(run.dag_id)
 
     def _run_changed(self, dag_id: str) -> None:

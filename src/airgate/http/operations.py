@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+from uuid import UUID
 
 import msgspec
 
@@ -17,10 +18,11 @@ from airgate.access.ports import Accounts, Roles, Tokens
 from airgate.access.rates import Standing
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.addresses import DIRECT, Proxies
+from airgate.http.audit_facts import claimed, fact, outcome, picked, short
 from airgate.http.replies import Reply
 from airgate.model.audit import AuditEntry
 from airgate.model.errors import AirgateError
-from airgate.model.trigger import Accepted, TriggerRequest
+from airgate.model.trigger import Accepted, Followed, TriggerFilter, TriggerKey, TriggerRequest
 
 
 class Authenticator(Protocol):
@@ -57,6 +59,14 @@ class Acceptor(Protocol):
         A request that is wrong, or clashes, has its error as its answer and keeps none of the others from being
         accepted. Raises Unavailable: nothing at all was kept.
         """
+
+    async def get(self, deployment: str, trigger_id: UUID) -> Followed:
+        """A trigger as it is now, with its run. Raises NotFound (code ``trigger_not_found``)."""
+
+    async def list(
+        self, deployment: str, which: TriggerFilter, limit: int, before: TriggerKey | None = None
+    ) -> Sequence[Followed]:
+        """The newest triggers that match, older than `before` where that is given, newest first."""
 
 
 class Auditor(Protocol):
@@ -98,9 +108,13 @@ class Call:
 
     __slots__ = (
         "address",
+        "audited",
         "body",
         "caller",
         "deployment",
+        "dialect",
+        "event",
+        "facts",
         "headers",
         "operation",
         "params",
@@ -108,7 +122,9 @@ class Call:
         "raw_body",
         "raw_query",
         "reply_headers",
+        "scope",
         "services",
+        "writes",
     )
 
     def __init__(self, services: Services, deployment: Deployment, headers: list[tuple[bytes, bytes]]) -> None:
@@ -123,6 +139,16 @@ class Call:
         self.body: Any = None
         self.caller: Caller | None = None
         self.address: str | None = None
+        self.dialect: Dialect
+        self.scope: Mapping[str, Any] = {}
+        """The request as the server gives it."""
+        self.event = ""
+        """What the audit log calls the operation; empty until it is known which one it is."""
+        self.writes = False
+        """Whether the operation is audited when it is done. Refusals are, whatever it is."""
+        self.facts: dict[str, Any] = {}
+        self.audited = False
+        """The entry of this call is in the log, or on its way there with the change itself."""
         self.reply_headers: tuple[tuple[bytes, bytes], ...] = ()
         """Sent with the reply whatever becomes of the request."""
 
@@ -138,10 +164,57 @@ class Call:
         """Name of the authenticated caller."""
         return self.caller.name if self.caller else "anonymous"
 
+    def about(self, **facts: Any) -> None:
+        """Say more for the audit log than path and table do: nothing that may be a secret, or hold one.
+
+        `dag_id`, `run_id`, `task_id`, `map_index`, `logical_date` and `actor` have fields of their own there, all else
+        is extra.
+        """
+        self.facts = {**self.facts, **facts}
+
+    def audit_entry(self, status: int = 200) -> AuditEntry:
+        """This call for the audit log, as answered with `status`."""
+        facts = self._told()
+        caller, known = self.caller, self.params.get
+        map_index = facts.pop("map_index", known("map_index"))
+        actor = caller.name if caller else claimed(self.header(b"authorization"))
+        return AuditEntry(
+            at=self.services.clock(),
+            event=self.event,
+            outcome=outcome(status),
+            status=status,
+            dialect=self.dialect.name,
+            method=self.scope["method"],
+            path=short(self.scope["path"]),
+            actor=facts.pop("actor", None) or actor,
+            actor_id=caller.identity.id if caller else None,
+            key_id=caller.key_id if caller else None,
+            address=self.address,
+            deployment=self.deployment.name if self.dialect.per_deployment else known("deployment"),
+            dag_id=_one(facts.pop("dag_id", known("dag_id"))),
+            run_id=_one(facts.pop("run_id", known("dag_run_id", known("run_id")))),
+            task_id=_one(facts.pop("task_id", known("task_id"))),
+            map_index=map_index if isinstance(map_index, int) else None,
+            logical_date=facts.pop("logical_date", None),
+            extra={name: fact(value) for name, value in facts.items()},
+        )
+
+    def _told(self) -> dict[str, Any]:
+        named = {name: value for name, value in self.params.items() if name not in _OWN_FIELDS}
+        return {**named, **picked(self.operation.noted, self.body, self.query), **self.facts}
+
     @property
     def place(self) -> Place:
         """Where the operation acts."""
         return Place(self.deployment.name, self.deployment.workspace)
+
+
+_OWN_FIELDS: Final = frozenset({"dag_id", "dag_run_id", "run_id", "task_id", "map_index", "deployment"})
+
+
+def _one(name: Any) -> str | None:
+    """The id a path or handler gives; ``~`` stands for all of them, and names none."""
+    return None if name is None or name == "~" else short(str(name))
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -163,6 +236,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     permission: Permission | None = None
     query: Any = None
     body: Any = None
+    event: str | None = None
+    """What the audit log calls it: the same word in every dialect. None: a word made of method and path."""
+    noted: tuple[str, ...] = ()
+    """Fields of body or query that the audit log keeps: never one that may hold a secret."""
 
 
 class Check(msgspec.Struct, frozen=True):
