@@ -22,7 +22,9 @@ from airgate.http.stable_v1 import (
     pools,
     problems,
     queries,
+    roles,
     task_instances,
+    users,
     variables,
     xcoms,
 )
@@ -146,6 +148,20 @@ _ADMIN: Final = (
     _row("DELETE", "/connections/{connection_id}", connections.delete_connection, P.CONNECTIONS_EDIT),
 )  # fmt: skip
 
+_USERS: Final = (
+    _row("GET", "/users", users.list_users, P.USERS_READ, Q.Listed),
+    _row("POST", "/users", users.post_user, P.USERS_EDIT, None, users.USER),
+    _row("GET", "/users/{username}", users.get_user, P.USERS_READ),
+    _row("PATCH", "/users/{username}", users.patch_user, P.USERS_EDIT, Q.Masked, users.USER),
+    _row("DELETE", "/users/{username}", users.delete_user, P.USERS_EDIT),
+    _row("GET", "/roles", roles.list_roles, P.USERS_READ, Q.Listed),
+    _row("POST", "/roles", roles.post_role, P.USERS_EDIT, None, roles.ROLE),
+    _row("GET", "/roles/{role_name}", roles.get_role, P.USERS_READ),
+    _row("PATCH", "/roles/{role_name}", roles.patch_role, P.USERS_EDIT, Q.Masked, roles.ROLE),
+    _row("DELETE", "/roles/{role_name}", roles.delete_role, P.USERS_EDIT),
+    _row("GET", "/permissions", roles.list_permissions, P.USERS_READ, Q.Paged),
+)
+
 _REST: Final = (
     _row("GET", "/health", monitoring.health, None),
     _row("GET", "/version", monitoring.version, None),
@@ -166,7 +182,7 @@ def encode(value: Any) -> Reply:
 STABLE_V1: Final = Dialect(
     name="stable-v1",
     prefix="/api/v1",
-    operations=(*_DAGS, *_DAG_RUNS, *_TASK_INSTANCES, *_DATASETS, *_ADMIN, *_REST),
+    operations=(*_DAGS, *_DAG_RUNS, *_TASK_INSTANCES, *_DATASETS, *_ADMIN, *_USERS, *_REST),
     checks=(queries.CHECKED, bodies.CHECKED, AUTHENTICATED, ADMITTED, AUTHORIZED),
     encode=encode,
     explain=problems.explain,

@@ -52,6 +52,10 @@ def _is_lenient_instant(value: Any) -> Verdict:
     return _is_string(value) or (None if rfc3339(with_offset(value)) else f"{value!r} is not a 'date-time'")
 
 
+def _is_sound(_: Any) -> tuple[str, str] | None:
+    return None
+
+
 _TYPES: Final[Mapping[str, Callable[[Any], Verdict]]] = {
     "string": _is_string,
     "integer": _is_integer,
@@ -81,6 +85,7 @@ class Field(NamedTuple):
         longest: most characters the form allows.
         nonempty: an empty array is refused.
         items: check of an array's items.
+        inside: check of what is in an item that passed; says what is wrong, and where in the item.
     """
 
     name: str
@@ -95,6 +100,7 @@ class Field(NamedTuple):
     longest: int | None = None
     nonempty: bool = False
     items: Callable[[Any], Verdict] = _is_string
+    inside: Callable[[Any], tuple[str, str] | None] = _is_sound
 
     def wrong(self, value: Any) -> Verdict:
         """What the schema says of a value."""
@@ -176,6 +182,9 @@ def _check_items(field: Field, values: list[Any]) -> None:
         verdict = field.items(item)
         if verdict is not None:
             raise bad_request(f"{verdict} - '{field.name}.{index}'")
+        within = field.inside(item)
+        if within is not None:
+            raise bad_request(f"{within[0]} - '{field.name}.{index}.{within[1]}'")
 
 
 def _loaded(field: Field, value: Any) -> tuple[Any, str | None]:
