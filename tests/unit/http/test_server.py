@@ -91,6 +91,9 @@ def services(**given: Any) -> Services:
     usual: dict[str, Any] = {
         "access": Keys(),
         "triggers": None,  # no operation of these dialects triggers anything
+        "accounts": None,
+        "roles": None,
+        "tokens": None,
         "audit": Unheard(),
         "clock": lambda: NOON,
         "secret": b"s",
