@@ -82,6 +82,7 @@ async def create_runs(call: Call) -> dict[str, Any]:
     """POST /dag_runs: a run for every date of the DAG's schedule, all of them in one transaction."""
     now = call.services.clock()
     asked = batch(call.raw_body, now)
+    call.about(dag_id=asked.dag_id, prefix=asked.prefix)
     require(call, [asked.dag_id])
     step = step_of((await _dag(call, asked.dag_id)).spec.schedule.interval)
     if asked.start is None and asked.end is None:
@@ -91,8 +92,11 @@ async def create_runs(call: Call) -> dict[str, Any]:
         requests = [_request(call, asked, date) for date in await _dates(call, asked, step, now)]
     if not requests:
         return {"dag_run_ids": []}
-    answers = await call.services.triggers.accept_many(call.deployment, requests)
-    return {"dag_run_ids": _made(answers)}
+    await call.deployment.starter.plan(requests[0])  # what is wrong with one is wrong with all: refused before any
+    answers = await call.services.triggers.accept_many(call.deployment, requests, call.audit_entry())
+    made = _made(answers)
+    call.audited = True
+    return {"dag_run_ids": made}
 
 
 async def _dag(call: Call, dag_id: str) -> Dag:
