@@ -7,10 +7,11 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
+from ipaddress import ip_network
 from typing import Protocol
 from uuid import UUID
 
@@ -21,15 +22,17 @@ from starlette.types import ASGIApp
 from uuid_utils.compat import uuid7
 
 from airgate import __version__
+from airgate.access.audit import AuditLog
 from airgate.access.service import Access, AccessConfig, Created
 from airgate.deployments.local.deployment import local_deployment
 from airgate.deployments.ports import Deployment, Health
 from airgate.engine.service import Engine, EngineConfig
+from airgate.http.addresses import Proxies
+from airgate.http.cors import Cors
 from airgate.http.operations import Services
 from airgate.http.server import build_app
-from airgate.model.audit import AuditEntry
 from airgate.model.errors import Unavailable
-from airgate.settings import SECRETS, TABLE, Settings, secret_key
+from airgate.settings import SECRETS, TABLE, HttpSettings, Settings, secret_key
 from airgate.store.database import Database
 from airgate.triggers.accept import Triggers
 
@@ -78,7 +81,7 @@ async def _serve(settings: Settings, announce: Announce) -> int:
         _stop_on_signals(server)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
         await server.answers.wait()
-        announce(url=_url(settings.host, listening), created=created)
+        announce(url=_url(settings.host, listening) + settings.base_path, created=created)
         await rooms.engine.start()
         await serving
     return 0
@@ -113,12 +116,14 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
         clock=now,
         new_id=new_id,
     )
+    audit = AuditLog(database, clock=now, days=settings.audit_days)
+    await stack.enter_async_context(_working(audit))
     services = Services(
         access=access,
         accounts=access.accounts,
         roles=access.roles,
         tokens=access,
-        audit=_NoAudit(),
+        audit=audit,
         triggers=Triggers(database, clock=now, new_id=new_id),
         clock=now,
         secret=sha256(b"airgate http tokens" + key).digest(),
@@ -126,22 +131,37 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
         health=_HealthCheck(database, engine),
         deployments={local.name: local},
         default_deployment=local.name,
+        base_path=settings.base_path,
+        proxies=Proxies([ip_network(network) for network in settings.http.trusted_proxies]),
         config=_shown_config(settings),
     )
     app = build_app(
-        deployments={local.name: local}, default=local.name, services=services, max_body=settings.http.max_body
+        deployments={local.name: local},
+        default=local.name,
+        services=services,
+        max_body=settings.http.max_body,
+        cors=_cors(settings.http),
     )
     return Rooms(app, access, engine, database)
 
 
-class _NoAudit:
-    """Keeps nothing."""
+@asynccontextmanager
+async def _working(audit: AuditLog) -> AsyncIterator[None]:
+    """Let the audit log do its work beside the server. In the end, what still waits in it is stored."""
+    task = asyncio.create_task(audit.run(), name="audit log")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        with suppress(Unavailable):
+            await audit.flush()
 
-    async def record(self, entry: AuditEntry) -> None:
-        """Keep nothing."""
 
-    def refused(self, entry: AuditEntry) -> None:
-        """Keep nothing."""
+def _cors(http: HttpSettings) -> Cors | None:
+    chosen = (http.access_control_allow_headers, http.access_control_allow_methods, http.access_control_allow_origins)
+    return Cors(headers=chosen[0], methods=chosen[1], origins=chosen[2]) if any(chosen) else None
 
 
 class _HealthCheck:

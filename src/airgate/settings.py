@@ -19,6 +19,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
@@ -34,6 +35,8 @@ OTHER_VARIABLES: Final = frozenset({"AIRGATE_CONFIG", "AIRGATE_SERVER", "AIRGATE
 Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+Words = tuple[str, ...]
+"""Several values: a list in the file, elsewhere a text with commas or spaces between them."""
 
 
 class SettingsError(Exception):
@@ -108,6 +111,23 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     cli_token_seconds: Annotated[
         Seconds, Meta(description="Seconds that a token from `/auth/token/cli` counts. Airflow 3's count an hour, too.")
     ] = 3_600.0
+    trusted_proxies: Annotated[
+        Words,
+        Meta(
+            description="Networks of the proxies in front, such as `10.0.0.0/8`. What they say of the client, in "
+            "`X-Forwarded-For` or `Forwarded` and `X-Forwarded-Proto`, counts; what anybody else says does not."
+        ),
+    ] = ()
+    access_control_allow_headers: Annotated[
+        str, Meta(description="Sent as `Access-Control-Allow-Headers` with every reply of every dialect.")
+    ] = ""
+    access_control_allow_methods: Annotated[
+        str, Meta(description="Sent as `Access-Control-Allow-Methods` with every reply of every dialect.")
+    ] = ""
+    access_control_allow_origins: Annotated[
+        Words,
+        Meta(description="Origins whose pages may read replies, or `*`. Sent as `Access-Control-Allow-Origin`."),
+    ] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +143,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "Without it: SQLite in the data folder."
         ),
     ] = None
+    base_path: Annotated[
+        str,
+        Meta(
+            description="What a reverse proxy in front puts before every path, such as `/airgate`. Requests are "
+            "answered with it and without it, whether or not the proxy takes it off."
+        ),
+    ] = ""
+    audit_days: Annotated[
+        Natural, Meta(description="Days after which entries of the audit log are deleted. 0: they are kept for ever.")
+    ] = 400
     data: Annotated[
         Path, Meta(description="The data folder: database, task logs, secret key, and `airgate.toml` if there is one.")
     ] = Path(".airgate")
@@ -158,10 +188,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.python or Path(sys.executable)
 
 
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+|null")
 _DATABASE: Final = re.compile(r"(postgresql(\+psycopg)?://|sqlite:///)\S+$")
 
 SECRETS: Final = frozenset({"admin.password", "secret_key", "database"})
 """Settings whose values are never shown."""
+
+_EXPECTED: Final = {
+    "database": "postgresql://user:password@host/name or sqlite:////path/to.db",
+    "base_path": "a path of letters, digits, '-', '.', '_' and '~', such as /airgate",
+    "http.trusted_proxies": "networks, such as 10.0.0.0/8 or 2001:db8::/32",
+    "http.access_control_allow_origins": "origins, such as https://app.example.com, or * alone",
+}
+"""Settings of which their type does not say enough."""
 
 WITHOUT_OPTION: Final = frozenset({"admin.password", "secret_key"})
 """Settings that command lines must not carry, as every user of the machine can read those."""
@@ -183,9 +223,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def expects(self) -> str:
         """What its value must be, in words."""
-        if self.name == "database":
-            return "postgresql://user:password@host/name or sqlite:////path/to.db"
-        return _in_words(self.type)
+        return _EXPECTED.get(self.name) or _in_words(self.type)
 
     @property
     def option(self) -> str | None:
@@ -203,6 +241,8 @@ def _in_words(annotation: Any) -> str:
         return _range("a whole number" if plain is int else "a number", extras)
     if plain is bool:
         return "true or false"
+    if get_origin(plain) is tuple:
+        return "a list of texts"
     return "a path" if Path in (plain, *get_args(plain)) else "text"
 
 
@@ -349,8 +389,9 @@ def _value(given: Given) -> Any:
     setting = _BY_NAME[given.name]
     is_text = isinstance(given.value, str)
     try:
-        value = msgspec.convert(given.value, setting.type, strict=not is_text, dec_hook=_path)
-        _check(given.name, value)
+        raw = given.value.replace(",", " ").split() if is_text and isinstance(setting.default, tuple) else given.value
+        value = msgspec.convert(raw, setting.type, strict=not is_text, dec_hook=_path)
+        value = _checked(given.name, value)
     except msgspec.ValidationError as error:
         shown = "have this value" if given.name in SECRETS else f"be {given.value!r}"
         raise SettingsError(f"{given.source}: {given.name} cannot {shown}: it must be {setting.expects}") from error
@@ -359,11 +400,57 @@ def _value(given: Given) -> Any:
     return value
 
 
-def _check(name: str, value: Any) -> None:
-    """What a type alone does not say."""
-    wrong_url = name == "database" and value is not None and not _DATABASE.match(value)
-    if wrong_url or (isinstance(value, float) and not math.isfinite(value)):
+def _checked(name: str, value: Any) -> Any:
+    """The value in its usual form. Refuses what a type alone does not."""
+    if isinstance(value, float) and not math.isfinite(value):
         raise msgspec.ValidationError
+    check = _CHECKS.get(name)
+    return value if check is None or value is None else check(value)
+
+
+def _database(value: str) -> str:
+    if not _DATABASE.match(value):
+        raise msgspec.ValidationError
+    return value
+
+
+def _base_path(value: str) -> str:
+    segments = value.strip("/").split("/")
+    if segments == [""]:
+        return ""
+    if any(_SEGMENT.fullmatch(segment) is None or set(segment) == {"."} for segment in segments):
+        raise msgspec.ValidationError
+    return "/" + "/".join(segments)
+
+
+def _networks(values: Words) -> Words:
+    try:
+        return tuple(str(ip_network(value, strict=False)) for value in values)
+    except ValueError as error:
+        raise msgspec.ValidationError from error
+
+
+def _origins(values: Words) -> Words:
+    if values != ("*",) and any(_ORIGIN.fullmatch(value) is None for value in values):
+        raise msgspec.ValidationError
+    return values
+
+
+def _header(value: str) -> str:
+    if not value.isascii() or not value.isprintable():
+        raise msgspec.ValidationError
+    return value
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "database": _database,
+    "base_path": _base_path,
+    "http.trusted_proxies": _networks,
+    "http.access_control_allow_origins": _origins,
+    "http.access_control_allow_headers": _header,
+    "http.access_control_allow_methods": _header,
+}
+"""What a type alone does not say, and the usual form of what may be written in several."""
 
 
 def _path(kind: type, value: Any) -> Any:
@@ -388,6 +475,8 @@ def shown(value: Any) -> str:
     """A default as people write it."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -396,7 +485,7 @@ def reference() -> str:
     blocks = []
     for setting in TABLE:
         option = f" · `{setting.option}`" if setting.option else ""
-        default = "none" if setting.default is None else f"`{shown(setting.default)}`"
+        default = "none" if setting.default in (None, "", ()) else f"`{shown(setting.default)}`"
         blocks.append(
             f"### `{setting.name}`\n\n{setting.help}\n\n"
             f"{setting.expects[0].upper()}{setting.expects[1:]}. Default: {default}. `{setting.variable}`{option}\n"

@@ -13,9 +13,11 @@ from airgate.access.permissions import GRANTED
 from airgate.access.rates import Buckets, Standing
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.operations import Services
-from airgate.model.audit import AuditEntry
+from airgate.model.audit import AuditEntry, AuditFilter
 from airgate.model.dag import Dag, DagSpec, DagVersion, NextRun, ParamSpec, ScheduleSpec, TaskSpec
+from airgate.model.errors import NotFound
 from airgate.model.identity import Identity, Role
+from airgate.model.query import Listing, Order, Page
 from airgate.model.run import DagRun, TaskInstance
 from airgate.model.states import RunState, RunType, TaskState, TriggeredBy
 from tests.support.memory_deployment import MemoryTriggers, World, new_id
@@ -67,14 +69,48 @@ def caller_of(name: str, role: Role, **more: Any) -> Caller:
     return Caller(identity=identity, permissions=GRANTED[role])
 
 
-class SilentAuditor:
-    """Keeps nothing."""
+class MemoryAuditor:
+    """An audit log that is two lists. What is recorded gets its place, counted from one, as its `seq`."""
+
+    def __init__(self) -> None:
+        self.recorded: list[AuditEntry] = []
+        self.refusals: list[AuditEntry] = []
 
     async def record(self, entry: AuditEntry) -> None:
-        pass
+        self.recorded.append(replace(entry, seq=len(self.recorded) + 1))
 
     def refused(self, entry: AuditEntry) -> None:
-        pass
+        self.refusals.append(entry)
+
+    async def newest(self, which: AuditFilter, limit: int, before: int | None = None) -> tuple[AuditEntry, ...]:
+        known = [it for it in reversed(self.recorded) if before is None or it.seq < before]
+        return tuple(it for it in known if _lets_through(which, it))[:limit]
+
+    async def list_entries(self, which: AuditFilter, order: Order, page: Page) -> Listing[AuditEntry]:
+        found = [it for it in self.recorded if _lets_through(which, it)]
+        found.sort(key=lambda it: (getattr(it, order.field) is not None, getattr(it, order.field)))
+        if order.descending:
+            found.reverse()
+        return Listing(tuple(found[page.offset : page.offset + page.limit]), len(found))
+
+    async def get(self, seq: int, which: AuditFilter) -> AuditEntry:
+        found = [it for it in self.recorded if it.seq == seq and _lets_through(which, it)]
+        if not found:
+            raise NotFound(f"no entry {seq}", code="audit_entry_not_found")
+        return found[0]
+
+
+def _lets_through(which: AuditFilter, entry: AuditEntry) -> bool:
+    among = ((which.deployments, entry.deployment), (which.dag_ids, entry.dag_id), (which.events, entry.event))
+    exact = [(getattr(which, name), getattr(entry, name)) for name in ("run_id", "task_id", "map_index", "actor")]
+    exact += [(which.key_id, entry.key_id), (which.outcome, entry.outcome)]
+    return (
+        all(allowed is None or value in allowed for allowed, value in among)
+        and all(wanted is None or value == wanted for wanted, value in exact)
+        and entry.event not in which.excluded_events
+        and (which.since is None or entry.at >= which.since)
+        and (which.until is None or entry.at < which.until)
+    )
 
 
 PEOPLE = {
@@ -100,7 +136,7 @@ def services_for(world: World, **changes: Any) -> Services:
         "accounts": None,
         "roles": None,
         "tokens": None,
-        "audit": SilentAuditor(),
+        "audit": MemoryAuditor(),
         "triggers": MemoryTriggers(world),
         "clock": world.clock,
         "secret": b"a secret of the tests",

@@ -20,8 +20,9 @@ from airgate.deployments.ports import Deployment, Health
 from airgate.http.addresses import DIRECT, Proxies
 from airgate.http.audit_facts import claimed, fact, outcome, picked, short
 from airgate.http.replies import Reply
-from airgate.model.audit import AuditEntry
+from airgate.model.audit import AuditEntry, AuditFilter
 from airgate.model.errors import AirgateError
+from airgate.model.query import Listing, Order, Page
 from airgate.model.trigger import Accepted, Followed, TriggerFilter, TriggerKey, TriggerRequest
 
 
@@ -77,6 +78,15 @@ class Auditor(Protocol):
 
     def refused(self, entry: AuditEntry) -> None:
         """Keep an entry soon. Like refusals within a minute become one entry with a count. Never raises."""
+
+    async def newest(self, which: AuditFilter, limit: int, before: int | None = None) -> tuple[AuditEntry, ...]:
+        """The newest `limit` entries that match, newest first; with `before`, of those older than that `seq`."""
+
+    async def list_entries(self, which: AuditFilter, order: Order, page: Page) -> Listing[AuditEntry]:
+        """One page of the entries that match. Raises InvalidInput (code ``order_field``) for an unknown field."""
+
+    async def get(self, seq: int, which: AuditFilter) -> AuditEntry:
+        """One entry that matches. Raises NotFound (code ``audit_entry_not_found``)."""
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):

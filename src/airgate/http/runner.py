@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
+import msgspec
 import structlog
 
 from airgate.deployments.ports import Deployment
+from airgate.http.audit_facts import REFUSALS, word, writes
 from airgate.http.cors import Cors
 from airgate.http.errors import BodyTooLarge, ClientGone
 from airgate.http.operations import Call, Dialect, Operation, Services
 from airgate.http.replies import Reply
 from airgate.http.routing import Router, split_path
+from airgate.model.audit import Outcome
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -31,6 +34,8 @@ _DRAINED = 8
 
 class _Route(NamedTuple):
     operation: Operation
+    event: str
+    writes: bool
     steps: tuple[Step, ...]
 
 
@@ -64,6 +69,8 @@ class Runner:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets the dialect's own form of it
             reply = self._explained(error, scope)
+        if call.event and not call.audited and (call.writes or reply.status in REFUSALS):
+            await self._audit(call, reply)
         await self._send(reply, call, scope, send)
 
     async def _answer(self, call: Call, scope: Scope, receive: Receive, raw_path: bytes) -> Reply:
@@ -73,6 +80,10 @@ class Runner:
             return _options(self._router.methods(segments))
         route, params = self._router.match(method, segments)
         call.operation = route.operation
+        call.event = route.event
+        call.writes = route.writes
+        call.dialect = self._dialect
+        call.scope = scope
         call.params = params
         call.raw_query = scope["query_string"]
         call.address = self._services.proxies.address(scope)
@@ -84,6 +95,17 @@ class Runner:
                 await waiting
         result = await route.operation.handler(call)
         return result if isinstance(result, Reply) else self._dialect.encode(result)
+
+    async def _audit(self, call: Call, reply: Reply) -> None:
+        """Keep what became of a call: durably before its reply, but for strangers, who must not fill the disk."""
+        entry = call.audit_entry(reply.status)
+        if entry.outcome is Outcome.REFUSED or (call.caller is None and entry.outcome is Outcome.FAILED):
+            self._services.audit.refused(entry)
+            return
+        try:
+            await self._services.audit.record(entry)
+        except Exception as error:  # noqa: BLE001 - what is done is done, and its answer must not deny it
+            _log.error("an audit entry is lost", entry=msgspec.to_builtins(entry), exc_info=error)
 
     def _explained(self, error: Exception, scope: Scope) -> Reply:
         reply = self._dialect.explain(error)
@@ -115,7 +137,9 @@ class Runner:
 
 
 def _route(dialect: Dialect, operation: Operation) -> _Route:
-    return _Route(operation, tuple(check.run for check in dialect.checks if check.applies(operation)))
+    event = operation.event or word(operation.method, operation.path)
+    changes = writes(operation.method, operation.event, operation.permission)
+    return _Route(operation, event, changes, tuple(check.run for check in dialect.checks if check.applies(operation)))
 
 
 def _options(methods: tuple[str, ...]) -> Reply:

@@ -42,9 +42,13 @@ def append_numbered(tx: Tx, entries: Sequence[AuditEntry]) -> tuple[int, ...]:
     return tuple(tx.run(_NUMBERED, _MAPPING.encode_all(entries)).scalars()) if entries else ()
 
 
-def set_counts(tx: Tx, counts: Dictionary[int, int]) -> None:
-    """Say how many like requests entries stand for, by `seq`. One that is there no more is no error."""
+def keep_counted(tx: Tx, entries: Sequence[AuditEntry], counts: Dictionary[int, int]) -> tuple[int, ...]:
+    """Keep new entries, and say how many like requests earlier ones stand for, by `seq`.
+
+    An earlier one that is there no more is no error. Gives the new ones' `seq`.
+    """
     tx.run_each(_COUNTED, [{"key_seq": seq, "n": n} for seq, n in sorted(counts.items())])
+    return append_numbered(tx, entries)
 
 
 def newest(tx: Tx, which: AuditFilter, limit: int, before: int | None = None) -> tuple[AuditEntry, ...]:

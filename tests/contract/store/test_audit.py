@@ -144,9 +144,10 @@ async def test_lists_sort_by_any_field_and_refuse_others(database: Database) -> 
 
 async def test_counts_are_replaced(database: Database) -> None:
     one, other = await kept(database, entry(event="a"), entry(event="b"))
-    await database.write(audit.set_counts, {one: 7, other + 100: 9})
-    await database.write(audit.set_counts, {})
-    assert [it.count for it in await database.read(audit.newest, AuditFilter(), 10)] == [1, 7]
+    (new,) = await database.write(audit.keep_counted, [entry(event="c", count=3)], {one: 7, other + 100: 9})
+    await database.write(audit.keep_counted, [], {})
+    assert [it.count for it in await database.read(audit.newest, AuditFilter(), 10)] == [3, 1, 7]
+    assert new > other
 
 
 async def test_the_oldest_go_first_and_only_so_many_at_once(database: Database) -> None:
