@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from airgate.access.decisions import Place
 from airgate.deployments.ports import Deployment, Health
-from airgate.http.native.common import caller_of
+from airgate.http.native.common import Instant, caller_of
 from airgate.http.native.guard import covers
 from airgate.http.native.paging import Next, Paged, page_of
 from airgate.http.native.table import NativeOperation, Reach
 from airgate.http.operations import Call
 
 _DEPLOYMENT: Final = "/deployments/{deployment}"
+
+
+class HealthView(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a deployment works, part by part, and when each part was last heard of. Null: it has no such part."""
+
+    store: bool
+    scheduler: bool
+    scheduler_heartbeat: Instant | None
+    dag_processor: bool | None
+    dag_processor_heartbeat: Instant | None
+    triggerer: bool | None
+    triggerer_heartbeat: Instant | None
 
 
 class DeploymentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +37,7 @@ class DeploymentView(msgspec.Struct, frozen=True, kw_only=True):
     workspace: str
     kind: str
     default: bool
-    health: Health
+    health: HealthView
 
 
 class Deployments(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +71,24 @@ async def _view(call: Call, deployment: Deployment) -> DeploymentView:
         workspace=deployment.workspace,
         kind=deployment.kind,
         default=deployment.name == call.services.default_deployment,
-        health=await call.services.health(deployment),
+        health=_health(await call.services.health(deployment)),
     )
+
+
+def _health(health: Health) -> HealthView:
+    return HealthView(
+        store=health.store,
+        scheduler=health.scheduler,
+        scheduler_heartbeat=_instant(health.scheduler_heartbeat),
+        dag_processor=health.dag_processor,
+        dag_processor_heartbeat=_instant(health.dag_processor_heartbeat),
+        triggerer=health.triggerer,
+        triggerer_heartbeat=_instant(health.triggerer_heartbeat),
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
 
 
 OPERATIONS: Final = (

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from airgate.http.native import deployments, keys, me, openapi, problems, roles, service_accounts, users
+from airgate.http.native import audit, deployments, keys, me, openapi, problems, roles, service_accounts, users
 from airgate.http.native.common import encode
 from airgate.http.native.guard import ADMITTED, AUTHENTICATED, AUTHORIZED, LOCATED
 from airgate.http.native.requests import BODY, QUERY
@@ -38,6 +38,7 @@ OPERATIONS: Final[tuple[NativeOperation, ...]] = (
     *keys.OPERATIONS,
     *roles.OPERATIONS,
     *deployments.OPERATIONS,
+    *audit.OPERATIONS,
     NativeOperation(
         method="GET", path="/openapi.json", handler=get_openapi, tag="document", answer=Document, reach=Reach.SCOPE,
         public=True,

@@ -108,7 +108,7 @@ OPERATIONS: Final = (
     ),
     NativeOperation(
         method="POST", path=_KEYS, handler=post_key, tag=_TAG, body=KeyRequest, status=201, answer=CreatedKey,
-        errors=(409,), reach=Reach.SCOPE,
+        errors=(409,), reach=Reach.SCOPE, noted=("label", "expires_at"),
     ),
     NativeOperation(
         method="DELETE", path=f"{_KEYS}/{{key_id}}", handler=delete_key, tag=_TAG, status=204, reach=Reach.SCOPE

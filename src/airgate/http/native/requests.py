@@ -116,14 +116,20 @@ def parameters(query: type[msgspec.Struct]) -> Mapping[str, Parameter]:
     return {field.encode_name: _parameter(field.type) for field in described.fields}
 
 
-def _parameter(kind: Any) -> Parameter:
-    if isinstance(kind, inspect.Metadata):
-        kind = kind.type
-    if isinstance(kind, inspect.UnionType):
-        kind = next(option for option in kind.types if not isinstance(option, inspect.NoneType))
+def _parameter(declared: Any) -> Parameter:
+    kind = _bare(declared)
     if isinstance(kind, inspect.VarTupleType):
-        return Parameter(_reader(kind.item_type), repeats=True)
+        return Parameter(_reader(_bare(kind.item_type)), repeats=True)
     return Parameter(_reader(kind), repeats=False)
+
+
+def _bare(kind: Any) -> Any:
+    """The kind itself: without what is only said of it, and whether it may be absent or not."""
+    if isinstance(kind, inspect.Metadata):
+        return _bare(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return _bare(next(option for option in kind.types if not isinstance(option, inspect.NoneType)))
+    return kind
 
 
 def read_query(raw: bytes, query: type[msgspec.Struct]) -> Any:

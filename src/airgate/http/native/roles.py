@@ -102,7 +102,7 @@ OPERATIONS: Final = (
     ),
     NativeOperation(
         method="POST", path="/roles", handler=post_role, tag=_TAG, permission=Permission.USERS_EDIT, body=NewRole,
-        status=201, answer=RoleView, errors=(409,),
+        status=201, answer=RoleView, errors=(409,), noted=("name", "permissions"),
     ),
     NativeOperation(
         method="GET", path=_ROLE, handler=get_role, tag=_TAG, permission=Permission.USERS_READ, answer=RoleView,
@@ -110,7 +110,7 @@ OPERATIONS: Final = (
     ),
     NativeOperation(
         method="PATCH", path=_ROLE, handler=patch_role, tag=_TAG, permission=Permission.USERS_EDIT, body=RoleChange,
-        answer=RoleView, errors=(409,),
+        answer=RoleView, errors=(409,), noted=("name", "permissions"),
     ),
     NativeOperation(
         method="DELETE", path=_ROLE, handler=delete_role, tag=_TAG, permission=Permission.USERS_EDIT, status=204,

@@ -33,6 +33,8 @@ _TAG: Final = "service accounts"
 _ACCOUNT: Final = "/service-accounts/{service_account_id}"
 _ROLES: Final = {Role.VIEWER.value: "viewer", Role.USER.value: "editor", Role.ADMIN.value: "admin"}
 
+_NOTED: Final = ("label", "category", "role", "deployment", "workspace", "active")
+
 RoleWord = Annotated[
     str,
     msgspec.Meta(description="viewer, editor or admin; also DEPLOYMENT_EDITOR, WORKSPACE_ADMIN and their like."),
@@ -224,7 +226,7 @@ OPERATIONS: Final = (
     NativeOperation(
         method="POST", path="/service-accounts", handler=post_service_account, tag=_TAG,
         permission=Permission.SERVICE_ACCOUNTS_EDIT, body=ServiceAccountRequest, status=201,
-        answer=CreatedServiceAccount, errors=(409,), reach=Reach.SCOPE,
+        answer=CreatedServiceAccount, errors=(409,), reach=Reach.SCOPE, noted=_NOTED,
     ),
     NativeOperation(
         method="GET", path=_ACCOUNT, handler=get_service_account, tag=_TAG,
@@ -233,7 +235,7 @@ OPERATIONS: Final = (
     NativeOperation(
         method="PATCH", path=_ACCOUNT, handler=patch_service_account, tag=_TAG,
         permission=Permission.SERVICE_ACCOUNTS_EDIT, body=ServiceAccountPatch, answer=ServiceAccountView,
-        errors=(409,), reach=Reach.SCOPE,
+        errors=(409,), reach=Reach.SCOPE, noted=_NOTED,
     ),
     NativeOperation(
         method="DELETE", path=_ACCOUNT, handler=delete_service_account, tag=_TAG,

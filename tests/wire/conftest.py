@@ -1,0 +1,13 @@
+"""Worlds that the tests of several dialects share."""
+
+from __future__ import annotations
+
+import pytest
+
+from airgate.store.database import Database
+from tests.support.native_world import NativeWorld, native_world
+
+
+@pytest.fixture
+async def two_deployments(sqlite_database: Database) -> NativeWorld:
+    return await native_world(sqlite_database)
