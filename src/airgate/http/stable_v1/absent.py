@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from airgate.http.operations import Call, Handler
-from airgate.http.stable_v1.common import page
-from airgate.http.stable_v1.problems import not_found
+from airgate.http.stable_v1.common import order, page
 
 
-def nothing(plural: str) -> Handler:
-    """A list that is always empty."""
+def nothing(plural: str, *sortable: str) -> Handler:
+    """A list that is always empty, and could be ordered by these words, the first of which is the default."""
 
     async def empty_list(call: Call) -> dict[str, Any]:
         page(call.query)
+        if sortable:
+            order(call.query.order_by, sortable[0], dict.fromkeys(sortable, ""))
         return {plural: [], "total_entries": 0}
 
     return empty_list
@@ -22,8 +23,3 @@ def nothing(plural: str) -> Handler:
 async def providers(_: Call) -> dict[str, Any]:
     """GET /providers. They are the DAG interpreter's, which the server does not look into."""
     return {"providers": [], "total_entries": 0}
-
-
-async def get_event_log(_: Call) -> dict[str, Any]:
-    """GET /eventLogs/{event_log_id}."""
-    raise not_found(title="Event Log not found")

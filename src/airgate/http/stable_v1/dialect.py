@@ -16,6 +16,7 @@ from airgate.http.stable_v1 import (
     dag_runs,
     dags,
     datasets,
+    event_logs,
     files,
     logs,
     monitoring,
@@ -28,6 +29,7 @@ from airgate.http.stable_v1 import (
     variables,
     xcoms,
 )
+from airgate.http.stable_v1.audited import audited
 from airgate.http.stable_v1.forms import Form
 
 P = Permission
@@ -45,7 +47,11 @@ _TRY: Final = "{task_try_number:int}"
 def _row(
     method: str, path: str, handler: Handler, permission: Permission | None, query: Any = None, body: Form | None = None
 ) -> Operation:
-    return Operation(method=method, path=path, handler=handler, permission=permission, query=query, body=body)
+    event, noted = audited(method, handler)
+    return Operation(
+        method=method, path=path, handler=handler, permission=permission, query=query, body=body, event=event,
+        noted=noted,
+    )  # fmt: skip
 
 
 _DAGS: Final = (
@@ -62,7 +68,13 @@ _DAGS: Final = (
     _row("GET", "/importErrors", files.list_import_errors, P.IMPORT_ERRORS_READ, Q.Listed),
     _row("GET", "/importErrors/{import_error_id:int}", files.get_import_error, P.IMPORT_ERRORS_READ),
     _row("GET", "/dagStats", monitoring.dag_stats, P.RUNS_READ, Q.DagStatsQuery),
-    _row("GET", "/dagWarnings", absent.nothing("dag_warnings"), P.DAGS_READ, Q.DagWarningsQuery),
+    _row(
+        "GET",
+        "/dagWarnings",
+        absent.nothing("dag_warnings", "timestamp", "dag_id", "warning_type", "message"),
+        P.DAGS_READ,
+        Q.DagWarningsQuery,
+    ),
 )
 
 _DAG_RUNS: Final = (
@@ -169,8 +181,8 @@ _REST: Final = (
     _row("GET", "/config/section/{section}/option/{option}", config.get_option, P.CONFIG_READ),
     _row("GET", "/providers", absent.providers, P.CONFIG_READ),
     _row("GET", "/plugins", absent.nothing("plugins"), P.CONFIG_READ, Q.Paged),
-    _row("GET", "/eventLogs", absent.nothing("event_logs"), P.AUDIT_READ, Q.EventLogsQuery),
-    _row("GET", "/eventLogs/{event_log_id:int}", absent.get_event_log, P.AUDIT_READ),
+    _row("GET", "/eventLogs", event_logs.list_event_logs, P.AUDIT_READ, Q.EventLogsQuery),
+    _row("GET", "/eventLogs/{event_log_id:int}", event_logs.get_event_log, P.AUDIT_READ),
 )
 
 
