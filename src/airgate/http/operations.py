@@ -19,6 +19,7 @@ from airgate.access.rates import Standing
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.addresses import DIRECT, Proxies
 from airgate.http.audit_facts import claimed, fact, outcome, picked, short
+from airgate.http.presence import Receive
 from airgate.http.replies import Reply
 from airgate.model.audit import AuditEntry, AuditFilter
 from airgate.model.errors import AirgateError
@@ -131,6 +132,7 @@ class Call:
         "query",
         "raw_body",
         "raw_query",
+        "receive",
         "reply_headers",
         "scope",
         "services",
@@ -152,6 +154,8 @@ class Call:
         self.dialect: Dialect
         self.scope: Mapping[str, Any] = {}
         """The request as the server gives it."""
+        self.receive: Receive
+        """What comes from the client after the request: that it has gone (see `airgate.http.presence`)."""
         self.event = ""
         """What the audit log calls the operation; empty until it is known which one it is."""
         self.writes = False
@@ -182,6 +186,19 @@ class Call:
         """
         self.facts = {**self.facts, **facts}
 
+    async def accept(self, request: TriggerRequest, status: int = 200) -> Accepted:
+        """Accept a trigger and, in the same transaction, the audit entry of this call, answered with `status`.
+
+        Raises what `Acceptor.accept` raises.
+        """
+        try:
+            accepted = await self.services.triggers.accept(self.deployment, request, self.audit_entry(status))
+        except AirgateError:
+            self.about(run_id=request.run_id, logical_date=request.logical_date)
+            raise
+        self.audited = True
+        return accepted
+
     def audit_entry(self, status: int = 200) -> AuditEntry:
         """This call for the audit log, as answered with `status`."""
         facts = self._told()
@@ -202,7 +219,7 @@ class Call:
             address=self.address,
             deployment=self.deployment.name if self.dialect.per_deployment else known("deployment"),
             dag_id=_one(facts.pop("dag_id", known("dag_id"))),
-            run_id=_one(facts.pop("run_id", known("dag_run_id", known("run_id")))),
+            run_id=_one(facts.pop("run_id", known("dag_run_id", known("run_id", facts.pop("dag_run_id", None))))),
             task_id=_one(facts.pop("task_id", known("task_id"))),
             map_index=map_index if isinstance(map_index, int) else None,
             logical_date=facts.pop("logical_date", None),

@@ -45,7 +45,7 @@ async def trigger(call: Call) -> dict[str, str]:
         await find_active_dag(call)  # that there is no such DAG is told before what is wrong with the body
         raise
     try:
-        accepted = await call.services.triggers.accept(call.deployment, request)
+        accepted = await call.accept(request)
     except NotFound:
         await find_active_dag(call)
         raise no_dag(request.dag_id) from None

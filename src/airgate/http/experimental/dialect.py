@@ -28,25 +28,36 @@ async def info(call: Call) -> dict[str, str]:
     return {"version": AIRFLOW_VERSION}
 
 
-def _row(method: str, path: str, handler: Handler, permission: Permission, body: Any = None) -> Operation:
-    return Operation(method=method, path=path, handler=handler, permission=permission, body=body)
+def _row(
+    method: str,
+    path: str,
+    handler: Handler,
+    permission: Permission,
+    body: Any = None,
+    *,
+    event: str | None = None,
+    noted: tuple[str, ...] = (),
+) -> Operation:
+    return Operation(
+        method=method, path=path, handler=handler, permission=permission, body=body, event=event, noted=noted
+    )
 
 
 _OPERATIONS: Final = (
-    _row("POST", f"{_DAG}/dag_runs", dag_runs.trigger, P.RUNS_CREATE, dict),
+    _row("POST", f"{_DAG}/dag_runs", dag_runs.trigger, P.RUNS_CREATE, dict, event="post_dag_run"),
     _row("GET", f"{_DAG}/dag_runs", dag_runs.list_runs, P.RUNS_READ),
     _row("GET", _RUN, dag_runs.get_state, P.RUNS_READ),
     _row("GET", f"{_RUN}/tasks/{{task_id}}", tasks.get_instance, P.TASKS_READ),
-    _row("DELETE", _DAG, dags.delete_dag, P.DAGS_DELETE),
+    _row("DELETE", _DAG, dags.delete_dag, P.DAGS_DELETE, event="delete_dag"),
     _row("GET", f"{_DAG}/code", dags.get_code, P.DAGS_READ),
     _row("GET", f"{_DAG}/tasks/{{task_id}}", tasks.get_task, P.DAGS_READ),
     _row("GET", f"{_DAG}/paused", dags.get_paused, P.DAGS_READ),
-    _row("GET", f"{_DAG}/paused/{{paused}}", dags.set_paused, P.DAGS_EDIT),
+    _row("GET", f"{_DAG}/paused/{{paused}}", dags.set_paused, P.DAGS_EDIT, event="patch_dag"),
     _row("GET", "/latest_runs", dag_runs.latest, P.RUNS_READ),
     _row("GET", "/pools", pools.list_pools, P.POOLS_READ),
     _row("GET", "/pools/{name}", pools.get_pool, P.POOLS_READ),
-    _row("POST", "/pools", pools.put_pool, P.POOLS_EDIT, dict),
-    _row("DELETE", "/pools/{name}", pools.delete_pool, P.POOLS_EDIT),
+    _row("POST", "/pools", pools.put_pool, P.POOLS_EDIT, dict, event="post_pool", noted=("name", "slots")),
+    _row("DELETE", "/pools/{name}", pools.delete_pool, P.POOLS_EDIT, event="delete_pool"),
     _row("GET", "/test", check, P.WEBSITE_READ),
     _row("GET", "/info", info, P.WEBSITE_READ),
     _row("GET", "/lineage/{dag_id}/{execution_date}", tasks.lineage, P.DAGS_READ),

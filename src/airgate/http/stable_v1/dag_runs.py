@@ -76,7 +76,7 @@ async def trigger(call: Call) -> dict[str, Any]:
         await _triggerable(call.deployment, dag_id)
         raise
     try:
-        accepted = await call.services.triggers.accept(call.deployment, request)
+        accepted = await call.accept(request)
     except (NotFound, InvalidInput, Conflict) as error:
         raise _refusal(error, request, asked) from None
     return run_view(accepted.run, _zone(asked))
