@@ -5,7 +5,8 @@ This is the hot path of every trigger, so it speaks ASGI directly and builds not
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ from airgate.http.audit_facts import REFUSALS, word, writes
 from airgate.http.cors import Cors
 from airgate.http.errors import BodyTooLarge, ClientGone
 from airgate.http.operations import Call, Dialect, Operation, Services
+from airgate.http.presence import while_present
 from airgate.http.replies import Reply
 from airgate.http.routing import Router, split_path
 from airgate.model.audit import Outcome
@@ -63,6 +65,7 @@ class Runner:
     async def serve(self, scope: Scope, receive: Receive, send: Send, raw_path: bytes) -> None:
         """Answer one request. `raw_path` is its path below the dialect's prefix, as it came."""
         call = Call(self._services, self._deployment, scope["headers"])
+        call.receive = receive
         try:
             reply = await self._answer(call, scope, receive, raw_path)
         except ClientGone:
@@ -127,13 +130,23 @@ class Runner:
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
-        if reply.stream is not None:
-            await send({"type": "http.response.body", "body": reply.body, "more_body": True})
-            async for chunk in reply.stream:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+        if reply.stream is None:
+            await send({"type": "http.response.body", "body": reply.body})
             return
-        await send({"type": "http.response.body", "body": reply.body})
+        with suppress(ClientGone):
+            await while_present(call.receive, _stream(reply.body, reply.stream, send))
+
+
+async def _stream(first: bytes, following: AsyncIterator[bytes], send: Send) -> None:
+    """Send a stream to its end. It is closed at once when nobody reads it any more."""
+    try:
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        async for chunk in following:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        if isinstance(following, AsyncGenerator):
+            await following.aclose()
 
 
 def _route(dialect: Dialect, operation: Operation) -> _Route:
