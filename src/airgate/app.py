@@ -23,10 +23,12 @@ from uuid_utils.compat import uuid7
 
 from airgate import __version__
 from airgate.access.audit import AuditLog
+from airgate.access.preset import preset_batch_key
 from airgate.access.service import Access, AccessConfig, Created
 from airgate.deployments.local.deployment import local_deployment
 from airgate.deployments.ports import Deployment, Health
 from airgate.engine.service import Engine, EngineConfig
+from airgate.engine.watch import Watch
 from airgate.http.addresses import Proxies
 from airgate.http.cors import Cors
 from airgate.http.operations import Services
@@ -78,7 +80,8 @@ async def _serve(settings: Settings, announce: Announce) -> int:
         server = _Server(_uvicorn_config(rooms.app))
         await rooms.engine.load()
         created = await rooms.access.first_administrator(settings.admin.user, settings.admin.password)
-        _stop_on_signals(server)
+        await preset_batch_key(rooms.database, settings.batch.shared_secret, clock=now, new_id=new_id)
+        _stop_on_signals(server, rooms.engine.scheduler.watch)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
         await server.answers.wait()
         announce(url=_url(settings.host, listening) + settings.base_path, created=created)
@@ -279,10 +282,14 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _stop_on_signals(server: _Server) -> None:
+def _stop_on_signals(server: _Server, watch: Watch) -> None:
+    def stop() -> None:
+        watch.close()  # whoever waits for the end of a run is answered at once
+        server.stop()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,7 +9,18 @@ from typing import Final
 
 import msgspec
 
-from airgate.http.native import audit, deployments, keys, me, openapi, problems, roles, service_accounts, users
+from airgate.http.native import (
+    audit,
+    deployments,
+    keys,
+    me,
+    openapi,
+    problems,
+    roles,
+    service_accounts,
+    triggers,
+    users,
+)
 from airgate.http.native.common import encode
 from airgate.http.native.guard import ADMITTED, AUTHENTICATED, AUTHORIZED, LOCATED
 from airgate.http.native.requests import BODY, QUERY
@@ -38,6 +49,7 @@ OPERATIONS: Final[tuple[NativeOperation, ...]] = (
     *keys.OPERATIONS,
     *roles.OPERATIONS,
     *deployments.OPERATIONS,
+    *triggers.OPERATIONS,
     *audit.OPERATIONS,
     NativeOperation(
         method="GET", path="/openapi.json", handler=get_openapi, tag="document", answer=Document, reach=Reach.SCOPE,
