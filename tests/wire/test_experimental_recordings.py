@@ -1,8 +1,8 @@
 """Every recorded exchange with Airflow 1.10.15's experimental API, replayed in order against Airgate.
 
-Recorded were the endpoints of the newer web interface. Answers in JSON are compared in full, but for what depends on the
-moment. Pages of HTML, of which nothing is a promise, are answered in JSON; where 1.10 crashed, so that no recording can
-say what is right, the deviation names it. All of them are in docs/dialects/experimental.md.
+Recorded were the endpoints of the newer web interface. Answers in JSON are compared in full, but for what depends on
+the moment. Pages of HTML, of which nothing is a promise, are answered in JSON; where 1.10 crashed, so that no
+recording can say what is right, the deviation names it. All of them are in docs/dialects/experimental.md.
 """
 
 from __future__ import annotations
