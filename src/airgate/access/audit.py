@@ -24,7 +24,6 @@ MOST_KINDS: Final = 1000
 """Kinds of refusals told apart at a time. Those beyond are counted together, without caller and address."""
 MOST_NAMES: Final = 20
 """Names told apart at a time from one address. Who tries more of them is told apart by address alone."""
-_GATHER_SECONDS: Final = 1.0
 _PRUNE_SECONDS: Final = 3600.0
 _PRUNED_AT_ONCE: Final = 500
 
@@ -59,12 +58,21 @@ class AuditLog:
         database: where it is kept.
         clock: the present time, aware.
         days: how long entries are kept; 0: for ever.
+        gather_seconds: how long refusals gather before they are stored together.
     """
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime], days: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], datetime],
+        days: int,
+        gather_seconds: float = 1.0,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._days = days
+        self._gather_seconds = gather_seconds
         self._kinds: dict[_Kind, _Counted] = {}
         self._names: Counter[str | None] = Counter()
         self._waiting = asyncio.Event()
@@ -174,7 +182,7 @@ class AuditLog:
     async def _keep_flushing(self) -> None:
         while True:
             await self._waiting.wait()
-            await asyncio.sleep(_GATHER_SECONDS)
+            await asyncio.sleep(self._gather_seconds)
             self._waiting.clear()
             try:
                 await self.flush()
