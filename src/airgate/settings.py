@@ -19,6 +19,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
@@ -130,6 +131,18 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
 
 
+class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The batch plugin's dialect."""
+
+    shared_secret: Annotated[
+        str | None,
+        Meta(
+            description="A key for clients of the batch plugin, such as the secret they send already, with an editor's "
+            "rights. It belongs to the service account `batch-shared-secret`. Without it there is no such key."
+        ),
+    ] = None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, checked. Paths are absolute."""
 
@@ -176,6 +189,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     admin: AdminSettings = AdminSettings()
     engine: EngineSettings = EngineSettings()
     http: HttpSettings = HttpSettings()
+    batch: BatchSettings = BatchSettings()
 
     @property
     def database_url(self) -> str:
@@ -192,19 +206,28 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+|null")
 _DATABASE: Final = re.compile(r"(postgresql(\+psycopg)?://|sqlite:///)\S+$")
 
-SECRETS: Final = frozenset({"admin.password", "secret_key", "database"})
+SECRETS: Final = frozenset({"admin.password", "secret_key", "database", "batch.shared_secret"})
 """Settings whose values are never shown."""
 
 _EXPECTED: Final = {
     "database": "postgresql://user:password@host/name or sqlite:////path/to.db",
     "base_path": "a path of letters, digits, '-', '.', '_' and '~', such as /airgate",
+    "batch.shared_secret": "16 characters or more, printable ASCII without spaces, with fewer than two dots",
     "http.trusted_proxies": "networks, such as 10.0.0.0/8 or 2001:db8::/32",
     "http.access_control_allow_origins": "origins, such as https://app.example.com, or * alone",
 }
 """Settings of which their type does not say enough."""
 
-WITHOUT_OPTION: Final = frozenset({"admin.password", "secret_key"})
+WITHOUT_OPTION: Final = frozenset({"admin.password", "secret_key", "batch.shared_secret"})
 """Settings that command lines must not carry, as every user of the machine can read those."""
+
+
+_OTHER_NAMES: Final = {
+    "batch.shared_secret": tuple(
+        f"AIRFLOW__{name}_AIRFLOW_API_AUTH" for name in ("AIRFLOW_API_PLUGIN_", "AIRFLOW__API__PLUGIN")
+    )
+}
+"""Environment variables that count where ours is not set: those of what Airgate stands in for."""
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +242,11 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     def variable(self) -> str:
         """Its environment variable."""
         return _PREFIX + self.name.replace(".", "_").upper()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All its environment variables; the first that is set counts."""
+        return (self.variable, *_OTHER_NAMES.get(self.name, ()))
 
     @property
     def expects(self) -> str:
@@ -331,12 +359,13 @@ def _file(config: Path | None, environment: Mapping[str, str], folder: Path, giv
 
 def _from_environment(environment: Mapping[str, str], folder: Path) -> Iterator[Given]:
     for setting in TABLE:
-        value = environment.get(setting.variable)
-        if value is None or value == "":
+        variable = next(filter(environment.get, setting.variables), None)
+        if variable is None:
             continue
+        value = environment[variable]
         if setting.name == "port" and value.startswith("tcp://"):
             continue  # Kubernetes sets AIRGATE_PORT=tcp://… in the pods beside a service that is named airgate
-        yield Given(setting.name, value, f"environment variable {setting.variable}", folder)
+        yield Given(setting.name, value, f"environment variable {variable}", folder)
 
 
 def _from_file(path: Path) -> Iterator[Given]:
@@ -408,8 +437,8 @@ def _checked(name: str, value: Any) -> Any:
     return value if check is None or value is None else check(value)
 
 
-def _database(value: str) -> str:
-    if not _DATABASE.match(value):
+def _matching(pattern: re.Pattern[str], value: str) -> str:
+    if not pattern.fullmatch(value):
         raise msgspec.ValidationError
     return value
 
@@ -443,8 +472,9 @@ def _header(value: str) -> str:
 
 
 _CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "database": _database,
+    "database": partial(_matching, _DATABASE),
     "base_path": _base_path,
+    "batch.shared_secret": partial(_matching, re.compile(r"(?!.*\..*\.)[!-~]{16,1000}")),  # two dots: a JWT
     "http.trusted_proxies": _networks,
     "http.access_control_allow_origins": _origins,
     "http.access_control_allow_headers": _header,
@@ -464,7 +494,7 @@ def _assembled(values: Mapping[str, Any], folder: Path) -> Settings:
     for name, value in values.items():
         group, _, leaf = name.rpartition(".")
         (tree.setdefault(group, {}) if group else tree)[leaf] = value
-    groups = {"admin": AdminSettings, "engine": EngineSettings, "http": HttpSettings}
+    groups = {"admin": AdminSettings, "engine": EngineSettings, "http": HttpSettings, "batch": BatchSettings}
     for group, struct in groups.items():
         tree[group] = struct(**tree.get(group, {}))
     settings = Settings(**tree)
@@ -488,7 +518,8 @@ def reference() -> str:
         default = "none" if setting.default in (None, "", ()) else f"`{shown(setting.default)}`"
         blocks.append(
             f"### `{setting.name}`\n\n{setting.help}\n\n"
-            f"{setting.expects[0].upper()}{setting.expects[1:]}. Default: {default}. `{setting.variable}`{option}\n"
+            f"{setting.expects[0].upper()}{setting.expects[1:]}. Default: {default}. "
+            f"{', or '.join(f'`{name}`' for name in setting.variables)}{option}\n"
         )
     return "\n".join(blocks)
 

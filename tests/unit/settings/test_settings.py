@@ -171,7 +171,8 @@ def test_every_setting_has_one_variable_of_its_own() -> None:
 
 
 def test_secrets_cannot_be_given_on_a_command_line() -> None:
-    assert {setting.name for setting in settings.TABLE if setting.option is None} == {"admin.password", "secret_key"}
+    hidden = {"admin.password", "secret_key", "batch.shared_secret"}
+    assert {setting.name for setting in settings.TABLE if setting.option is None} == hidden
 
 
 def test_data_folder_is_closed_to_others_and_ignored_by_git(tmp_path: Path) -> None:
@@ -219,3 +220,29 @@ def test_private_file_of_another_process_is_kept_when_it_was_first(tmp_path: Pat
     settings.write_private(path, b"third")
     assert path.read_bytes() == b"third"
     assert [each.name for each in tmp_path.iterdir()] == ["secret.key"]
+
+
+PLUGINS_OWN = ("AIRFLOW__AIRFLOW_API_PLUGIN__AIRFLOW_API_AUTH", "AIRFLOW__AIRFLOW__API__PLUGIN_AIRFLOW_API_AUTH")
+
+
+@pytest.mark.parametrize("variable", ["AIRGATE_BATCH_SHARED_SECRET", *PLUGINS_OWN])
+def test_the_batch_plugins_own_variables_set_its_secret(tmp_path: Path, variable: str) -> None:
+    chosen = settings.load(environment={variable: "sixteen-letters!"}, folder=tmp_path)
+
+    assert chosen.batch.shared_secret == "sixteen-letters!"
+
+
+def test_airgates_own_variable_counts_before_the_plugins(tmp_path: Path) -> None:
+    ours = {"AIRGATE_BATCH_SHARED_SECRET": "the-secret-of-ours"}
+
+    chosen = settings.load(environment={**dict.fromkeys(PLUGINS_OWN, "a-secret-of-theirs"), **ours}, folder=tmp_path)
+
+    assert chosen.batch.shared_secret == "the-secret-of-ours"
+
+
+@pytest.mark.parametrize("secret", ["too short", "fifteen-letters", "with a space in it", "one.two.three-and-four"])
+def test_a_shared_secret_that_could_not_work_is_refused_and_not_shown(tmp_path: Path, secret: str) -> None:
+    with pytest.raises(settings.SettingsError, match=PLUGINS_OWN[0]) as refused:
+        settings.load(environment={PLUGINS_OWN[0]: secret}, folder=tmp_path)
+
+    assert secret not in str(refused.value)

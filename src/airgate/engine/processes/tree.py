@@ -409,7 +409,11 @@ KILLED_IMPORTS = 5
 MAX_WANTED = 8
 """Children of one file being forked ahead at most; more only compete for the processor."""
 
-SERVER_SECRETS = ("AIRGATE_SECRET_KEY", "AIRGATE_ADMIN_PASSWORD", "AIRGATE_DATABASE", "AIRGATE_TOKEN")
+SERVER_SECRETS = (
+    *("AIRGATE_SECRET_KEY", "AIRGATE_ADMIN_PASSWORD", "AIRGATE_DATABASE", "AIRGATE_TOKEN"),
+    *("AIRGATE_BATCH_SHARED_SECRET", "AIRFLOW__AIRFLOW_API_PLUGIN__AIRFLOW_API_AUTH"),
+    "AIRFLOW__AIRFLOW__API__PLUGIN_AIRFLOW_API_AUTH",
+)
 """What DAG code must not see of the server's environment."""
 
 
