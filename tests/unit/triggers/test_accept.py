@@ -2,101 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
-from uuid_utils.compat import uuid7
 
-from airgate.deployments.ports import Deployment
-from airgate.model import run_ids
-from airgate.model.dag import DagSpec
 from airgate.model.errors import Conflict, InvalidInput, NotFound
-from airgate.model.query import Order, Page, RunFilter
 from airgate.model.run import DagRun
-from airgate.model.run_ids import Moments
-from airgate.model.states import RunState, RunType, TriggeredBy
-from airgate.model.trigger import TriggerRequest, TriggerState
-from airgate.store import dags, runs
+from airgate.model.trigger import TriggerState
+from airgate.store import runs
 from airgate.store import triggers as stored
 from airgate.store.database import Database
-from airgate.triggers.accept import Triggers
 from airgate.triggers.drafts import MAX_KEY_LENGTH
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-ASKED = TriggerRequest(dag_id="hello", conf={"n": 1})
-
-
-class Planner:
-    """A deployment's starter with one DAG, that writes down what it starts."""
-
-    def __init__(self, moments: list[datetime] | None = None) -> None:
-        self.started_runs: list[DagRun] = []
-        self.refusal: Exception | None = None
-        self._scripted = moments or []
-        self._moments = Moments()
-
-    async def plan(self, request: TriggerRequest) -> DagRun:
-        if self.refusal is not None:
-            raise self.refusal
-        chosen = self._scripted.pop(0) if self._scripted else self._moments.after(NOW)
-        date = request.logical_date if request.has_logical_date else chosen
-        return DagRun(
-            id=uuid7(),
-            dag_id=request.dag_id,
-            run_id=request.run_id or run_ids.generate(RunType.MANUAL, date or chosen),
-            state=RunState.QUEUED,
-            run_type=RunType.MANUAL,
-            triggered_by=TriggeredBy.REST_API,
-            run_after=date or chosen,
-            queued_at=NOW,
-            logical_date=date,
-            conf=request.conf,
-            note=request.note,
-        )
-
-    def started(self, run: DagRun) -> None:
-        self.started_runs.append(run)
-
-
-class House:
-    def __init__(self, database: Database, planner: Planner) -> None:
-        self.database = database
-        self.planner = planner
-        self.triggers = Triggers(database, clock=lambda: NOW, new_id=uuid7)
-        nothing = cast("Any", None)
-        self.deployment = Deployment(
-            name="local",
-            dags=nothing,
-            runs=nothing,
-            tasks=nothing,
-            xcoms=nothing,
-            pools=nothing,
-            variables=nothing,
-            connections=nothing,
-            starter=planner,
-        )
-
-    async def accept(self, **change: Any) -> Any:
-        return await self.triggers.accept(self.deployment, msgspec.structs.replace(ASKED, **change))
-
-    async def kept(self) -> list[str]:
-        listing = await self.database.read(runs.list_runs, RunFilter(), Order("seq"), Page(limit=1000))
-        return [run.run_id for run in listing.items]
-
-
-async def make(database: Database, planner: Planner | None = None) -> House:
-    await database.write(
-        dags.record_file,
-        "hello.py",
-        [DagSpec(dag_id="hello"), DagSpec(dag_id="other")],
-        now=NOW,
-        parse_seconds=0.1,
-        paused_at_creation=False,
-        new_id=uuid7,
-    )
-    return House(database, planner or Planner())
+from tests.unit.triggers.house import ENTRY, NOW, House, Planner, make
 
 
 @pytest.fixture
@@ -193,6 +111,37 @@ async def test_refusal_of_the_deployment_keeps_nothing(house: House) -> None:
     with pytest.raises(InvalidInput):
         await house.accept()
     assert await house.kept() == []
+
+
+async def test_audit_entry_is_kept_with_the_trigger_and_tells_of_its_run(house: House) -> None:
+    accepted = await house.accept(run_id="r1", audit=ENTRY)
+    told = {"dag_id": "hello", "run_id": "r1", "logical_date": accepted.run.logical_date}
+    assert await house.entries() == [msgspec.structs.replace(ENTRY, **told)]
+    assert (accepted.trigger.actor, accepted.trigger.actor_id) == ("ada", ENTRY.actor_id)
+
+
+async def test_repeat_is_in_the_audit_log_too_also_of_a_dag_that_is_gone(house: House) -> None:
+    await house.accept(idempotency_key="k", audit=ENTRY)
+    await house.accept(idempotency_key="k", audit=ENTRY)
+    house.planner.refusal = NotFound("gone", code="dag_not_found")
+    await house.accept(idempotency_key="k", audit=ENTRY)
+    first, *repeats = await house.entries()
+    assert first.extra == {"a": 1}
+    assert repeats == [msgspec.structs.replace(first, extra={"a": 1, "repeated": True})] * 2
+
+
+async def test_refusal_leaves_the_audit_log_to_its_caller(house: House) -> None:
+    await house.accept(run_id="r1")
+    with pytest.raises(Conflict):
+        await house.accept(run_id="r1", audit=ENTRY)
+    with pytest.raises(Conflict):
+        await house.accept(run_id="r1", idempotency_key="k", audit=ENTRY)
+    assert await house.entries() == []
+
+
+async def test_trigger_without_audit_entry_names_the_user_it_was_asked_for(house: House) -> None:
+    accepted = await house.accept(triggering_user="bea")
+    assert (accepted.trigger.actor, accepted.trigger.actor_id) == ("bea", None)
 
 
 @pytest.mark.parametrize("key", ["", "x" * (MAX_KEY_LENGTH + 1)])
