@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from airgate.store import _migrate
-from airgate.store._connect import Timeouts, backend_for
-from tests.support.postgres import PostgresServer
 
 _POSTGRES_COLUMNS = """
     SELECT table_name, column_name, data_type, collation_name, is_nullable, column_default, is_identity
@@ -26,28 +23,6 @@ _POSTGRES_CONSTRAINTS = """
 """
 _SQLITE_TABLES = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 _SQLITE_INDEXES = "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Connection]]:
-    """Makes empty databases, each with a transaction open on it."""
-    connections: list[Connection] = []
-
-    def fresh() -> Connection:
-        if request.param == "sqlite":
-            url = f"sqlite:///{tmp_path / f'{len(connections)}.db'}"
-        else:
-            server: PostgresServer = request.getfixturevalue("postgres")
-            url = server.url(server.new_database())
-        backend = backend_for(url, Timeouts(lock=5))
-        connection = backend.connect()
-        connections.append(connection)
-        backend.begin_write(connection)
-        return connection
-
-    yield fresh
-    for connection in connections:
-        connection.close()
 
 
 def _rows(connection: Connection, statement: str) -> list[tuple[Any, ...]]:

@@ -11,6 +11,8 @@ import msgspec
 from airgate.model.identity import RateLimit
 
 BUCKETS: Final = 10_000
+_ROUNDING: Final = 1e-6
+"""Seconds that are lost in sums of fractions."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +30,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Bucket(msgspec.Struct):
     limit: RateLimit
-    level: float
-    at: float
+    full_at: float
+    """When it will be full, if nothing is taken any more."""
 
 
 class Buckets:
@@ -42,18 +44,20 @@ class Buckets:
         """Count one request. One that is not admitted costs nothing."""
         bucket = self._buckets.pop(identity_id, None)
         if bucket is None or bucket.limit != limit:
-            bucket = _Bucket(limit, float(limit.requests), now)
+            bucket = _Bucket(limit, now)
         self._buckets[identity_id] = bucket
         if len(self._buckets) > BUCKETS:
             del self._buckets[next(iter(self._buckets))]
-        speed = limit.requests / limit.seconds
-        level = min(float(limit.requests), bucket.level + (now - bucket.at) * speed)
-        admitted = level >= 1.0
-        bucket.level, bucket.at = (level - 1.0 if admitted else level), now
+        each = limit.seconds / limit.requests
+        missing = max(0.0, bucket.full_at - now)
+        admitted = missing + each <= limit.seconds + _ROUNDING
+        if admitted:
+            missing += each
+            bucket.full_at = now + missing
         return Standing(
             limit=limit,
             admitted=admitted,
-            remaining=math.floor(bucket.level),
-            full_after=(limit.requests - bucket.level) / speed,
-            retry_after=max(0.0, (1.0 - bucket.level) / speed),
+            remaining=max(0, math.floor((limit.seconds - missing + _ROUNDING) / each)),
+            full_after=missing,
+            retry_after=max(0.0, missing + each - limit.seconds),
         )

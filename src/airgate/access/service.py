@@ -256,6 +256,8 @@ class Access:
 
     async def sign_in(self, name: str, secret: str, address: str | None = None, *, cli: bool = False) -> str:
         """A token; see `airgate.access.ports.Tokens`."""
+        if not name or "\0" in name:  # PostgreSQL takes no NUL, not even in a question
+            raise NotAuthenticated("Invalid credentials")
         mark = self._verified.digest(f"sign-in\0{name}\0{secret}")
         known = self._verified.get(mark) or await self._verify(mark, Login(name, secret), address)
         caller = None if known is None else self._let_in(known, address)

@@ -67,6 +67,8 @@ class WebTokens:
 
     def read(self, token: str) -> Claims | None:
         """What a token says, whether or not its time is over; None if it was not made here."""
+        if not token.isascii():
+            return None
         try:
             found = jwt.decode(
                 token, self._secret, algorithms=[_ALGORITHM], audience=AUDIENCE, issuer=ISSUER, options=_OPTIONS
