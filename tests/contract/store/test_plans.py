@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import event
 from uuid_utils.compat import uuid7
 
+from airgate.model.audit import AuditFilter
 from airgate.model.errors import NotFound
 from airgate.model.query import Order, Page, RunFilter, Span, TaskFilter
 from airgate.model.run import DagRun
 from airgate.model.states import RunState, TaskState
 from airgate.model.trigger import TriggerFilter, TriggerKey, TriggerState
-from airgate.store import events, runs, tasks, triggers, xcoms
+from airgate.store import audit, events, runs, tasks, triggers, xcoms
 from airgate.store.database import Database, Tx
 from airgate.store.triggers import Draft
 from tests.contract.store.builders import at, make_run, make_trigger, make_xcom
@@ -85,6 +86,12 @@ CASES: dict[str, Callable[[Tx], Any]] = {
     "xcoms.get": lambda tx: xcoms.values(tx, "d", "r1", "t", "k"),
     "xcoms.prior": lambda tx: xcoms.prior(tx, "d", "t", "k", at(1)),
     "events.after": lambda tx: events.after(tx, 5, 5),
+    "audit of a DAG": lambda tx: audit.newest(tx, AuditFilter(dag_ids=("d",)), 50, 9),
+    "audit of somebody": lambda tx: audit.newest(tx, AuditFilter(actor="ann"), 50, 9),
+    "audit of an event": lambda tx: audit.newest(tx, AuditFilter(events=("post_dag_run",)), 50, 9),
+    "audit of a day": lambda tx: audit.newest(tx, AuditFilter(since=at(1), until=at(2)), 50, 9),
+    "audit, next page": lambda tx: audit.newest(tx, AuditFilter(), 50, 9),
+    "audit.prune": lambda tx: audit.prune(tx, at(1), 500),
 }
 
 # Reading an index made of few rows, or a whole table in the order of its key until a page is full, is what is wanted.

@@ -246,3 +246,49 @@ def test_a_shared_secret_that_could_not_work_is_refused_and_not_shown(tmp_path: 
         settings.load(environment={PLUGINS_OWN[0]: secret}, folder=tmp_path)
 
     assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [("", ""), ("/", ""), ("airgate", "/airgate"), ("/airgate/", "/airgate"), ("/a/b-c/~d.e_f", "/a/b-c/~d.e_f")],
+)
+def test_base_path_is_brought_into_its_usual_form(tmp_path: Path, given: str, path: str) -> None:
+    assert load(options={"base_path": given}, environment={}, folder=tmp_path).base_path == path
+
+
+@pytest.mark.parametrize(
+    "given", ["/a//b", "/a b", "/a?b", "/a#b", "/a%20b", "/..", "/a/./b", "http://x/y", "/ü", "/a\nb"]
+)
+def test_base_path_that_is_no_path_is_refused(tmp_path: Path, given: str) -> None:
+    with pytest.raises(SettingsError, match=r"base_path cannot be .* such as /airgate"):
+        load(environment={"AIRGATE_BASE_PATH": given}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8, fd00::/8", "10.0.0.0/8 fd00::/8", "10.1.2.3/8,fd00::1/8"])
+def test_list_can_be_given_as_text_with_commas_or_spaces(tmp_path: Path, text: str) -> None:
+    chosen = load(environment={"AIRGATE_HTTP_TRUSTED_PROXIES": text}, folder=tmp_path)
+    assert chosen.http.trusted_proxies == ("10.0.0.0/8", "fd00::/8")
+
+
+def test_list_can_be_given_in_the_file(tmp_path: Path) -> None:
+    config = write(tmp_path, "[http]\ntrusted_proxies = ['10.0.0.1']\naccess_control_allow_origins = '*'")
+    chosen = load(environment={}, config=config, folder=tmp_path)
+    assert chosen.http.trusted_proxies == ("10.0.0.1/32",)
+    assert chosen.http.access_control_allow_origins == ("*",)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AIRGATE_HTTP_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("AIRGATE_HTTP_TRUSTED_PROXIES", "proxy.example.com"),
+        ("AIRGATE_HTTP_ACCESS_CONTROL_ALLOW_ORIGINS", "https://a.example/path"),
+        ("AIRGATE_HTTP_ACCESS_CONTROL_ALLOW_ORIGINS", "* https://a.example"),
+        ("AIRGATE_HTTP_ACCESS_CONTROL_ALLOW_ORIGINS", "a.example"),
+        ("AIRGATE_HTTP_ACCESS_CONTROL_ALLOW_HEADERS", "a\r\nSet-Cookie: b"),
+        ("AIRGATE_AUDIT_DAYS", "-1"),
+    ],
+)
+def test_value_that_cannot_be_used_is_named_with_what_is_right(tmp_path: Path, variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"environment variable {variable}: .* it must be "):
+        load(environment={variable: value}, folder=tmp_path)
