@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -81,6 +82,7 @@ async def _serve(settings: Settings, announce: Announce) -> int:
         await rooms.engine.load()
         created = await rooms.access.first_administrator(settings.admin.user, settings.admin.password)
         await preset_batch_key(rooms.database, settings.batch.shared_secret, clock=now, new_id=new_id)
+        _spare_the_collector()
         _stop_on_signals(server, rooms.engine.scheduler.watch)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
         await server.answers.wait()
@@ -280,6 +282,12 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         timeout_keep_alive=75,
     )
+
+
+def _spare_the_collector() -> None:
+    """What has been imported and built stays: a garbage collection that looks at all of it again stops the server."""
+    gc.collect()
+    gc.freeze()
 
 
 def _stop_on_signals(server: _Server, watch: Watch) -> None:
