@@ -19,9 +19,15 @@ from benchmarks.peers.airflow import Airflow
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import Results
 from benchmarks.scenario import BENCH_DAGS, Found, Scenario, dag_folder
-from benchmarks.scenarios import lists, posts, rest, runs
+from benchmarks.scenarios import batch, lists, posts, rest, runs
 
-SCENARIOS: tuple[Scenario, ...] = (*runs.SCENARIOS, *posts.SCENARIOS, *lists.SCENARIOS, *rest.SCENARIOS)
+SCENARIOS: tuple[Scenario, ...] = (
+    *runs.SCENARIOS,
+    *posts.SCENARIOS,
+    *batch.SCENARIOS,
+    *lists.SCENARIOS,
+    *rest.SCENARIOS,
+)
 PEER_ORDER = ("idle", "start", "post", "one_task", "chain_10", "chain_40", "burst", "posts", "posts_running")
 """On the one Airflow: what needs quiet first, what leaves a backlog last."""
 
