@@ -20,6 +20,7 @@ from airgate.deployments.ports import Deployment
 from airgate.http.operations import Services
 from airgate.http.server import build_app
 from airgate.http.stable_v1.files import file_signer
+from tests.support.stable_v1_document import misfit_of_answer
 from tests.support.stable_v1_world import ADMIN, FILE, recorded_world, schedule, services_for
 from tests.support.stored_world import schedule_stored, stored
 
@@ -47,6 +48,8 @@ class Deviation(NamedTuple):
 
 
 EXCHANGES = tuple(msgspec.json.decode(line, type=Exchange) for line in RECORDINGS.read_bytes().splitlines())
+
+_JSON = ("application/json", "application/problem+json")
 
 UNAUTHORIZED = Deviation(401, None, "Unauthorized")
 KNOWN = ("Basic YWRtaW46YWRtaW4=", "Basic dmlld2VyOnB3", "Basic dXNlcjpwdw==", "Basic b3A6cHc=")
@@ -153,6 +156,14 @@ def test_recorded_exchange_is_answered_as_airflow_answers(replies: list[httpx.Re
         assert reply.json() == exchange.answer
     else:
         compare(reply.json(), exchange.answer, but=ENGINES.get((exchange.method, exchange.path), set()))
+
+
+@pytest.mark.parametrize("index", range(len(EXCHANGES)), ids=name)
+def test_answer_is_as_the_document_describes_it(replies: list[httpx.Response], index: int) -> None:
+    exchange, reply = EXCHANGES[index], replies[index]
+    content_type = reply.headers.get("content-type")
+    answer = reply.json() if reply.content and content_type in _JSON else None
+    assert misfit_of_answer(exchange.method, exchange.path, reply.status_code, content_type, answer) is None
 
 
 def deviation_of(exchange: Exchange) -> Deviation | None:

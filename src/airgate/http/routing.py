@@ -40,7 +40,7 @@ class Router(Generic[T]):
     def _add(self, operation: Operation, target: T) -> None:
         node = self._root
         names: list[str] = []
-        for segment in operation.path.strip("/").split("/"):
+        for segment in operation.path.removeprefix("/").split("/"):
             if segment.startswith("{"):
                 name, _, kind = segment[1:-1].partition(":")
                 names.append(name)

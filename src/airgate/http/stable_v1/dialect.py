@@ -31,6 +31,8 @@ from airgate.http.stable_v1 import (
 )
 from airgate.http.stable_v1.audited import audited
 from airgate.http.stable_v1.forms import Form
+from airgate.http.stable_v1.openapi import document_rows
+from airgate.http.stable_v1.ui import ui_rows
 
 P = Permission
 Q = queries
@@ -191,10 +193,13 @@ def encode(value: Any) -> Reply:
     return Reply(body=pretty_json(value))
 
 
+OPERATIONS: Final = (*_DAGS, *_DAG_RUNS, *_TASK_INSTANCES, *_DATASETS, *_ADMIN, *_USERS, *_REST)
+"""Airflow's 89."""
+
 STABLE_V1: Final = Dialect(
     name="stable-v1",
     prefix="/api/v1",
-    operations=(*_DAGS, *_DAG_RUNS, *_TASK_INSTANCES, *_DATASETS, *_ADMIN, *_USERS, *_REST),
+    operations=(*OPERATIONS, *document_rows(OPERATIONS), *ui_rows(OPERATIONS)),
     checks=(queries.CHECKED, bodies.CHECKED, AUTHENTICATED, ADMITTED, AUTHORIZED),
     encode=encode,
     explain=problems.explain,
