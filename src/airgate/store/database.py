@@ -52,6 +52,7 @@ class Database:
         self._specs: dict[UUID, DagSpec] = {}
         self._writer = Writer(self._session(), asyncio.get_running_loop())
         self._pool = ThreadPoolExecutor(_READERS, "airgate-store-reader")
+        self._apart = ThreadPoolExecutor(1, "airgate-store-apart")
         self._local = threading.local()
         self._sessions: list[Session] = []
 
@@ -78,6 +79,7 @@ class Database:
             await asyncio.to_thread(database._prepare)
         except BaseException:
             database._pool.shutdown()
+            database._apart.shutdown()
             raise
         database._writer.start()
         return database
@@ -93,6 +95,13 @@ class Database:
         Where the connection turns out to be stale, `fn` is called again on a new one.
         """
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(self._read, fn, *args, **kwargs))
+
+    async def read_apart(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like `read`, on the one thread for reads that may take long: they wait for each other, nobody for them.
+
+        What `fn` keeps from call to call is touched by that thread only.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._apart, partial(self._read, fn, *args, **kwargs))
 
     def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Submit `fn` to the writer. Submission happens at the call, so unawaited writes keep their order too."""
@@ -135,6 +144,7 @@ class Database:
     def _stop(self) -> None:
         self._writer.stop()
         self._pool.shutdown()
+        self._apart.shutdown()
         for session in self._sessions:
             session.drop()
 

@@ -73,7 +73,8 @@ def page(tx: Tx, which: RunFilter, order: Order, window: Page) -> tuple[DagRun, 
     Only what is sorted by is sorted; the rest is read for the window alone.
     """
     by = ordered(order, _sortable(tx), [_RUN.c.seq])
-    return page_of(tx, tx.run(paged(select(_RUN.c.seq).where(*_conditions(which)).order_by(*by), window)).scalars().all(), order)
+    numbers = select(_RUN.c.seq).where(*_conditions(which)).order_by(*by)
+    return page_of(tx, tx.run(paged(numbers, window)).scalars().all(), order)
 
 
 def page_of(tx: Tx, seqs: Sequence[int], order: Order, window: Page | None = None) -> tuple[DagRun, ...]:
@@ -85,7 +86,7 @@ def page_of(tx: Tx, seqs: Sequence[int], order: Order, window: Page | None = Non
 
 def block_versions(tx: Tx) -> dict[int, int]:
     """The version of every block of runs: it rises with every change to one of them."""
-    return {row[0]: row[1] for row in tx.run(_BLOCKS)}
+    return {row.block: row.version for row in tx.run(_BLOCKS)}
 
 
 def few_changed(tx: Tx, which: RunFilter, enough: int) -> bool:
@@ -207,7 +208,9 @@ def clashes(tx: Tx, runs: Sequence[DagRun]) -> list[Conflict]:
     dates = {(run.dag_id, run.logical_date) for run in runs if run.logical_date is not None}
     taken: set[tuple[str, datetime | None]] = set()
     for among in by_key((_RUN.c.dag_id, _RUN.c.logical_date), dates):
-        taken.update((row.dag_id, row.logical_date) for row in tx.run(select(_RUN.c.dag_id, _RUN.c.logical_date).where(among)))
+        taken.update(
+            (row.dag_id, row.logical_date) for row in tx.run(select(_RUN.c.dag_id, _RUN.c.logical_date).where(among))
+        )
     return [_conflict(run, same_date=(run.dag_id, run.logical_date) in taken) for run in runs]
 
 
