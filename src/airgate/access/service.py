@@ -19,7 +19,7 @@ from airgate.access.accounts import AccountKeeper
 from airgate.access.cache import Known, VerifiedCredentials
 from airgate.access.credentials import Key, Login, digest, looks_like_token, parse
 from airgate.access.decisions import Caller
-from airgate.access.forms import check_name, check_password
+from airgate.access.forms import LONGEST_NAME, LONGEST_PASSWORD, check_name, check_password
 from airgate.access.passwords import Passwords
 from airgate.access.permissions import Permission
 from airgate.access.rates import Buckets, Standing
@@ -256,7 +256,7 @@ class Access:
 
     async def sign_in(self, name: str, secret: str, address: str | None = None, *, cli: bool = False) -> str:
         """A token; see `airgate.access.ports.Tokens`."""
-        if not name or "\0" in name:  # PostgreSQL takes no NUL, not even in a question
+        if not 0 < len(name) <= LONGEST_NAME or "\0" in name or len(secret) > LONGEST_PASSWORD:
             raise NotAuthenticated("Invalid credentials")
         mark = self._verified.digest(f"sign-in\0{name}\0{secret}")
         known = self._verified.get(mark) or await self._verify(mark, Login(name, secret), address)

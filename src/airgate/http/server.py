@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airgate.deployments.ports import Deployment
+from airgate.http.auth_token.dialect import AUTH_TOKEN
 from airgate.http.batch.dialect import BATCH
 from airgate.http.cors import Cors
 from airgate.http.experimental.dialect import EXPERIMENTAL
@@ -21,7 +22,7 @@ from airgate.http.pages import routes
 from airgate.http.runner import Runner
 from airgate.http.stable_v1.dialect import STABLE_V1
 
-DIALECTS: tuple[Dialect, ...] = (STABLE_V1, EXPERIMENTAL, BATCH, NATIVE)
+DIALECTS: tuple[Dialect, ...] = (STABLE_V1, EXPERIMENTAL, BATCH, AUTH_TOKEN, NATIVE)
 DEFAULT_MAX_BODY = 10 * 1024 * 1024
 _MARK = b"airflow"
 """The segment after a deployment's name."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from airgate.access.permissions import Permission
 from airgate.http.batch import dag_runs, dags, problems
-from airgate.http.checks import AUTHENTICATED, AUTHORIZED
+from airgate.http.checks import ADMITTED, AUTHENTICATED, AUTHORIZED
 from airgate.http.operations import Dialect, Guest, Operation
 
 _RUNS: Final = "/dag_runs"
@@ -27,7 +27,7 @@ BATCH: Final = Dialect(
             method="POST", path=_RUNS, handler=dag_runs.create_runs, permission=Permission.RUNS_CREATE, body=bytes
         ),
     ),
-    checks=(AUTHENTICATED, AUTHORIZED),
+    checks=(AUTHENTICATED, ADMITTED, AUTHORIZED),
     encode=problems.encode,
     explain=problems.explain,
     headers=((b"cache-control", b"no-store"), (b"x-robots-tag", b"noindex, nofollow")),

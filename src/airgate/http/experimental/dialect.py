@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from airgate.access.permissions import Permission
-from airgate.http.checks import AUTHENTICATED, AUTHORIZED
+from airgate.http.checks import ADMITTED, AUTHENTICATED, AUTHORIZED
 from airgate.http.experimental import dag_runs, dags, errors, pools, tasks
 from airgate.http.operations import Call, Check, Dialect, Handler, Operation
 from airgate.http.replies import Reply, compact_json
@@ -85,7 +85,7 @@ EXPERIMENTAL: Final = Dialect(
     name="experimental",
     prefix="/api/experimental",
     operations=_OPERATIONS,
-    checks=(Check(_authenticate, AUTHENTICATED.applies), AUTHORIZED),
+    checks=(Check(_authenticate, AUTHENTICATED.applies), ADMITTED, AUTHORIZED),
     encode=encode,
     explain=errors.explain,
     headers=((b"cache-control", b"no-store"), (b"x-robots-tag", b"noindex, nofollow")),
