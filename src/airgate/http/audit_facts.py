@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from airgate.access.credentials import Login, looks_like_token, parse
@@ -60,6 +61,8 @@ def fact(value: Any) -> Any:
         return value if abs(value) < 2**63 else short(str(value))
     if isinstance(value, str):
         return short(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, list | tuple):
         return [fact(item) for item in value[:_MOST_ITEMS] if not isinstance(item, list | tuple | dict)]
     return None

@@ -213,7 +213,7 @@ class Call:
             dialect=self.dialect.name,
             method=self.scope["method"],
             path=short(self.scope["path"]),
-            actor=facts.pop("actor", None) or actor,
+            actor=_one(facts.pop("actor", None)) or actor,
             actor_id=caller.identity.id if caller else None,
             key_id=caller.key_id if caller else None,
             address=self.address,

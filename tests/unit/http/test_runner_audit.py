@@ -28,7 +28,7 @@ from airgate.model.errors import (
     Unavailable,
 )
 from tests.support.memory_deployment import World
-from tests.support.stable_v1_world import ADMIN, TOKEN, VIEWER, MemoryAuditor, recorded_world, services_for
+from tests.support.stable_v1_world import ADMIN, START, TOKEN, VIEWER, MemoryAuditor, recorded_world, services_for
 
 P = Permission
 STATUSES: dict[type[Exception], int] = {
@@ -107,6 +107,16 @@ async def test_every_method_that_writes_is_recorded(method: str) -> None:
     house = House(small(operation(method)))
     await house.ask(method, THING)
     assert house.only().event == f"{method.lower()}_dags_things"
+
+
+async def test_who_a_handler_names_is_told_where_nobody_is_known() -> None:
+    async def sign_in(call: Call) -> str:
+        call.about(actor="x" * 300)
+        raise NotAuthenticated("no")
+
+    house = House(small(Operation(method="POST", path="/token", handler=sign_in, event="sign_in")))
+    await house.ask("POST", "/small/token", None)
+    assert house.only().actor == "x" * 249 + "…"
 
 
 async def test_a_read_is_not_recorded() -> None:
@@ -325,6 +335,7 @@ def test_of_a_stranger_the_claimed_name_is_told_and_never_what_may_be_a_key(
         (["a", {"b": 1}, *"cdefghijkl"], ["a", *"cdefghij"]),
         ({"a": 1}, None),
         (uuid7, None),
+        (START, START.isoformat()),
     ],
 )
 def test_a_fact_is_plain_and_short(value: Any, kept: Any) -> None:

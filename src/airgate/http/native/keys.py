@@ -90,9 +90,9 @@ async def post_key(call: Call) -> Reply:
 
 
 async def delete_key(call: Call) -> None:
-    """Revoke an API key; it counts no more, at once.
+    """Revoke an API key.
 
-    Who may issue it may revoke it.
+    It counts no more, at once. Who may issue it may revoke it.
     """
     key_id = id_in_path(call, "key_id", "key")
     await call.services.accounts.revoke_key(caller_of(call), _owner(call), key_id)
@@ -108,9 +108,10 @@ OPERATIONS: Final = (
     ),
     NativeOperation(
         method="POST", path=_KEYS, handler=post_key, tag=_TAG, body=KeyRequest, status=201, answer=CreatedKey,
-        errors=(409,), reach=Reach.SCOPE, noted=("label", "expires_at"),
+        errors=(409,), reach=Reach.SCOPE, noted=("label", "expires_at"), event="post_key",
     ),
     NativeOperation(
-        method="DELETE", path=f"{_KEYS}/{{key_id}}", handler=delete_key, tag=_TAG, status=204, reach=Reach.SCOPE
+        method="DELETE", path=f"{_KEYS}/{{key_id}}", handler=delete_key, tag=_TAG, status=204, reach=Reach.SCOPE,
+        event="delete_key",
     ),
 )  # fmt: skip

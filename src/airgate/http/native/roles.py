@@ -79,7 +79,10 @@ async def post_role(call: Call) -> Reply:
 
 
 async def patch_role(call: Call) -> RoleView:
-    """Rename a role, or replace its permissions; it counts at once for whoever has it."""
+    """Rename a role, or replace its permissions.
+
+    It counts at once for whoever has it.
+    """
     body: RoleChange = call.body
     changed = await call.services.roles.update(
         caller_of(call),
@@ -102,7 +105,7 @@ OPERATIONS: Final = (
     ),
     NativeOperation(
         method="POST", path="/roles", handler=post_role, tag=_TAG, permission=Permission.USERS_EDIT, body=NewRole,
-        status=201, answer=RoleView, errors=(409,), noted=("name", "permissions"),
+        status=201, answer=RoleView, errors=(409,), noted=("name", "permissions"), event="post_role",
     ),
     NativeOperation(
         method="GET", path=_ROLE, handler=get_role, tag=_TAG, permission=Permission.USERS_READ, answer=RoleView,
@@ -110,10 +113,10 @@ OPERATIONS: Final = (
     ),
     NativeOperation(
         method="PATCH", path=_ROLE, handler=patch_role, tag=_TAG, permission=Permission.USERS_EDIT, body=RoleChange,
-        answer=RoleView, errors=(409,), noted=("name", "permissions"),
+        answer=RoleView, errors=(409,), noted=("name", "permissions"), event="patch_role",
     ),
     NativeOperation(
         method="DELETE", path=_ROLE, handler=delete_role, tag=_TAG, permission=Permission.USERS_EDIT, status=204,
-        errors=(409,),
+        errors=(409,), event="delete_role",
     ),
 )  # fmt: skip

@@ -134,7 +134,10 @@ def _view(identity: Identity) -> ServiceAccountView:
 
 
 async def list_service_accounts(call: Call) -> ServiceAccounts:
-    """List the service accounts within the caller's scope, or those of one deployment or workspace."""
+    """List the service accounts within the caller's scope.
+
+    With `deployment` or `workspace`, only those that belong to it.
+    """
     query: ServiceAccountsQuery = call.query
     if query.deployment is not None and query.workspace is not None:
         raise wrong_parameter("cannot be given together with `deployment`", "workspace")
@@ -187,7 +190,10 @@ async def post_service_account(call: Call) -> Reply:
 
 
 async def patch_service_account(call: Call) -> ServiceAccountView:
-    """Change a service account. What it may do changes at once, for all its keys."""
+    """Change a service account.
+
+    What it may do changes at once, for all its keys.
+    """
     body: ServiceAccountPatch = call.body
     identity = await _account(call)
     limits = _limits(body, identity.limits)
@@ -226,7 +232,7 @@ OPERATIONS: Final = (
     NativeOperation(
         method="POST", path="/service-accounts", handler=post_service_account, tag=_TAG,
         permission=Permission.SERVICE_ACCOUNTS_EDIT, body=ServiceAccountRequest, status=201,
-        answer=CreatedServiceAccount, errors=(409,), reach=Reach.SCOPE, noted=_NOTED,
+        answer=CreatedServiceAccount, errors=(409,), reach=Reach.SCOPE, noted=_NOTED, event="post_service_account",
     ),
     NativeOperation(
         method="GET", path=_ACCOUNT, handler=get_service_account, tag=_TAG,
@@ -235,10 +241,11 @@ OPERATIONS: Final = (
     NativeOperation(
         method="PATCH", path=_ACCOUNT, handler=patch_service_account, tag=_TAG,
         permission=Permission.SERVICE_ACCOUNTS_EDIT, body=ServiceAccountPatch, answer=ServiceAccountView,
-        errors=(409,), reach=Reach.SCOPE, noted=_NOTED,
+        errors=(409,), reach=Reach.SCOPE, noted=_NOTED, event="patch_service_account",
     ),
     NativeOperation(
         method="DELETE", path=_ACCOUNT, handler=delete_service_account, tag=_TAG,
         permission=Permission.SERVICE_ACCOUNTS_EDIT, status=204, errors=(409,), reach=Reach.SCOPE,
+        event="delete_service_account",
     ),
 )  # fmt: skip

@@ -166,6 +166,7 @@ OPERATIONS: Final = (
     NativeOperation(
         method="POST", path="/users", handler=post_user, tag=_TAG, permission=Permission.USERS_EDIT, body=NewUser,
         status=201, answer=UserView, errors=(409,), reach=Reach.SCOPE, noted=("name", "roles", "active"),
+        event="post_user",
     ),
     NativeOperation(
         method="GET", path=_USER, handler=get_user, tag=_TAG, permission=Permission.USERS_READ, answer=UserView,
@@ -173,10 +174,10 @@ OPERATIONS: Final = (
     ),
     NativeOperation(
         method="PATCH", path=_USER, handler=patch_user, tag=_TAG, permission=Permission.USERS_EDIT, body=UserChange,
-        answer=UserView, errors=(409,), reach=Reach.SCOPE, noted=("name", "roles", "active"),
+        answer=UserView, errors=(409,), reach=Reach.SCOPE, noted=("name", "roles", "active"), event="patch_user",
     ),
     NativeOperation(
         method="DELETE", path=_USER, handler=delete_user, tag=_TAG, permission=Permission.USERS_EDIT, status=204,
-        errors=(409,), reach=Reach.SCOPE,
+        errors=(409,), reach=Reach.SCOPE, event="delete_user",
     ),
 )  # fmt: skip
