@@ -14,7 +14,7 @@ from airgate.http.replies import Reply
 from airgate.http.stable_v1.common import NO_CONTENT_JSON, existing, order, page
 from airgate.http.stable_v1.forms import Field, Form
 from airgate.http.stable_v1.problems import Problem, bad_request, not_found
-from airgate.model.errors import Conflict, InvalidInput
+from airgate.model.errors import Conflict, InvalidInput, NotFound
 from airgate.model.identity import Identity, Profile
 
 _SORTABLE: Final = {
@@ -104,7 +104,7 @@ async def post_user(call: Call) -> dict[str, Any]:
         return user_view(await call.services.accounts.create_person(caller_of(call), new))
     except Conflict as error:
         name_taken = f"Username `{name}` already exists. Use PATCH to update."
-        raise _clash(error, name_taken, f"The email `{email}` is already taken.") from None
+        raise await _clash(call, error, None, name, (name_taken, f"The email `{email}` is already taken.")) from None
     except InvalidInput as error:
         raise await _explained(call, error, roles) from None
 
@@ -127,7 +127,7 @@ async def patch_user(call: Call) -> dict[str, Any]:
         return user_view(await call.services.accounts.update_person(caller_of(call), person.id, change))
     except Conflict as error:
         taken = f"The username `{name}` already exists", f"The email `{email}` already exists"
-        raise _clash(error, *taken) from None
+        raise await _clash(call, error, person, name, taken) from None
     except InvalidInput as error:
         raise await _explained(call, error, roles) from None
 
@@ -159,9 +159,23 @@ def _roles(form: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(role["name"] for role in named))
 
 
-def _clash(error: Conflict, name_taken: str, email_taken: str) -> Problem:
-    texts = {"identity_exists": name_taken, "email_exists": email_taken}
-    return Problem(409, texts.get(error.code, error.detail))
+async def _clash(call: Call, error: Conflict, own: Identity | None, name: str, taken: tuple[str, str]) -> Problem:
+    """What clashes, in v1's words for a name and for an address that are taken. Of both, v1 tells of the name."""
+    match error.code:
+        case "identity_exists":
+            return Problem(409, taken[0])
+        case "email_exists":
+            return Problem(409, taken[0] if await _is_taken(call, own, name) else taken[1])
+        case _:
+            return Problem(409, error.detail)
+
+
+async def _is_taken(call: Call, own: Identity | None, name: str) -> bool:
+    try:
+        found = await call.services.accounts.person(caller_of(call), name)
+    except NotFound:
+        return False
+    return own is None or found.id != own.id
 
 
 async def _explained(call: Call, error: InvalidInput, roles: tuple[str, ...]) -> Problem:
