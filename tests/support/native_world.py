@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from msgspec.structs import replace
 from starlette.types import ASGIApp
 
+from airgate.access.audit import AuditLog
 from airgate.access.decisions import Caller
 from airgate.access.passwords import Passwords
 from airgate.access.ports import NewKey, NewPerson, NewServiceAccount
@@ -40,13 +41,13 @@ ADMIN = basic("admin", "admin")
 class NativeWorld:
     """Two deployments, of two workspaces, and whoever a test lets in. `admin` / `admin` is there from the start."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, local: Deployment | None = None) -> None:
         self.clock = SteppingClock()
         self.database = database
         self.world = recorded_world()
         self.far_world = recorded_world()
         self.deployments: dict[str, Deployment] = {
-            LOCAL: self.world.deployment(LOCAL),
+            LOCAL: local or self.world.deployment(LOCAL),
             FAR: replace(self.far_world.deployment(FAR), workspace=WORKSPACES[FAR]),
         }
         self.access = Access(
@@ -56,6 +57,7 @@ class NativeWorld:
             new_id=new_id,
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
         )
+        self.audit = AuditLog(database, clock=self.clock, days=0)
         self.root: Caller
 
     async def begin(self) -> None:
@@ -70,6 +72,7 @@ class NativeWorld:
             "accounts": self.access.accounts,
             "roles": self.access.roles,
             "tokens": self.access,
+            "audit": self.audit,
             "deployments": self.deployments,
             "default_deployment": LOCAL,
         }
@@ -97,8 +100,8 @@ class NativeWorld:
         return made.identity, f"Bearer {made.issued.secret}"
 
 
-async def native_world(database: Database) -> NativeWorld:
-    """The world, with its first administrator."""
-    world = NativeWorld(database)
+async def native_world(database: Database, local: Deployment | None = None) -> NativeWorld:
+    """The world, with its first administrator. `local` is in memory unless it is given."""
+    world = NativeWorld(database, local)
     await world.begin()
     return world

@@ -84,13 +84,22 @@ class _Schemas:
     """The schema of each Struct that a row names."""
 
     def __init__(self, operations: Iterable[NativeOperation]) -> None:
-        types = list(dict.fromkeys([problems.Problem, *(kind for row in operations for kind in _types(row))]))
+        queries = dict.fromkeys(row.query for row in operations if row.query is not None)
+        answers = dict.fromkeys([problems.Problem, *(kind for row in operations for kind in _types(row))])
+        types = [*queries, *answers]
         schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
         self.components = msgspec.json.decode(_SUFFIX.sub(rb'\1"', msgspec.json.encode(components)))
         for component in self.components.values():
-            if "description" in component:
-                component["description"] = inspect.cleandoc(component["description"])
+            description = inspect.cleandoc(component.get("description", ""))
+            # Words are the model's: what comes after the first paragraph is said to who reads the code.
+            component["description"] = description.partition("\n\n")[0] if "enum" in component else description
         self._by_type = dict(zip(types, schemas, strict=True))
+        self._queries = {query: self.components.pop(query.__name__) for query in queries}
+
+    def query(self, query: Any) -> dict[str, Any]:
+        """The schema of a query, which is no component: each of its properties is a parameter."""
+        schema: dict[str, Any] = self._queries[query]
+        return schema
 
     def of(self, kind: Any) -> dict[str, Any]:
         """A reference to the Struct's component."""
@@ -108,7 +117,11 @@ def _operation(operation: NativeOperation, schemas: _Schemas) -> dict[str, Any]:
         "operationId": operation_id(operation),
         "tags": [operation.tag],
         "summary": summary.rstrip("."),
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_header_parameters(operation)],
+        "parameters": [
+            *_path_parameters(operation),
+            *_query_parameters(operation, schemas),
+            *_header_parameters(operation),
+        ],
         "responses": {str(status): reply for status, reply in sorted(_responses(operation, schemas).items())},
     }
     if description.strip():
@@ -138,10 +151,10 @@ def _path_parameters(operation: NativeOperation) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameters(operation: NativeOperation) -> Iterator[dict[str, Any]]:
+def _query_parameters(operation: NativeOperation, schemas: _Schemas) -> Iterator[dict[str, Any]]:
     if operation.query is None:
         return
-    schema = next(iter(msgspec.json.schema(operation.query)["$defs"].values()))
+    schema = schemas.query(operation.query)
     required = schema.get("required", ())
     for name, described in schema["properties"].items():
         plain = _without_null(described)
