@@ -157,13 +157,15 @@ async def test_every_field_of_the_wrong_type_is_pointed_at(
     client: httpx.AsyncClient, operation: NativeOperation
 ) -> None:
     for field in operation.body.__struct_encode_fields__:
-        reply = await client.request(operation.method, path_of(operation), json={**minimal(operation), field: {"x": 1}})
+        wrong_type: Any = 3 if field == "conf" else {"x": 1}
+        body = {**minimal(operation), field: wrong_type}
+        reply = await client.request(operation.method, path_of(operation), json=body)
         assert any(pointer.startswith(f"#/{field}") for pointer in wrong(reply)), (field, reply.text)
 
 
 def minimal(operation: NativeOperation) -> dict[str, Any]:
     """A body with the required fields alone."""
-    values = {"name": "n", "roles": ["Viewer"], "label": "l", "permissions": [], "dag_id": "d", "triggers": []}
+    values = {"name": "n", "roles": ["Viewer"], "label": "l", "permissions": [], "dag_id": "d", "triggers": [{"dag_id": "d"}]}
     fields = operation.body.__struct_fields__
     required = fields[: len(fields) - len(operation.body.__struct_defaults__)]
     return {name: values[name] for name in required}
