@@ -150,6 +150,7 @@ class Dags(_Port):
                 and (not which.tags or bool(set(which.tags) & set(dag.spec.tags)))
                 and (not which.only_active or dag.is_active)
                 and (which.paused is None or dag.is_paused == which.paused)
+                and (which.file is None or dag.file == which.file)
             )
 
         return window(filter(matches, self.world.dags.values()), order, page)

@@ -82,7 +82,8 @@ async def test_list_of_users_is_ordered_and_paged(two_deployments: NativeWorld) 
             {},
             400,
             (
-                "{'first_name': ['Missing data for required field.'], 'last_name': ['Missing data for required field.'], "
+                "{'first_name': ['Missing data for required field.'], "
+                "'last_name': ['Missing data for required field.'], "
                 "'username': ['Missing data for required field.'], 'email': ['Missing data for required field.']}"
             ),
         ),
