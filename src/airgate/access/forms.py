@@ -72,14 +72,6 @@ def service_role(word: str, scope: Scope) -> str:
     return role.value
 
 
-def role_word(roles: tuple[str, ...]) -> str:
-    """The word for a service account's role; where it has been given another role, that one's name."""
-    for word, role in SERVICE_ROLES.items():
-        if roles == (role.value,):
-            return word
-    return ", ".join(roles)
-
-
 def check_scope(scope: Scope, workspaces: Mapping[str, str]) -> None:
     """Refuse a scope that names nothing there is (code ``scope_unknown``).
 

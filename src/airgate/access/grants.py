@@ -33,11 +33,6 @@ def require_edit(by: Caller, kind: IdentityKind) -> None:
     _require(by, _EDIT[kind])
 
 
-def may_edit(by: Caller, kind: IdentityKind) -> bool:
-    """Whether the caller may change identities of this kind at all."""
-    return _EDIT[kind] in by.permissions and by.identity.limits.dags is None
-
-
 def visible_scopes(by: Caller, workspaces: Workspaces) -> tuple[Scope, ...] | None:
     """The scopes of the identities a caller sees; None: all."""
     mine = by.identity.scope

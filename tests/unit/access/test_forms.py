@@ -119,10 +119,3 @@ def test_limit_that_means_nothing_is_refused_with_what_is_right(limits: Limits, 
         forms.check_limits(limits, NOW)
     assert caught.value.code == "limits"
     assert said in caught.value.detail
-
-
-@pytest.mark.parametrize(
-    ("roles", "word"), [(("Viewer",), "viewer"), (("User",), "editor"), (("Op", "mine"), "Op, mine")]
-)
-def test_roles_are_said_in_the_words_of_service_accounts(roles: tuple[str, ...], word: str) -> None:
-    assert forms.role_word(roles) == word
