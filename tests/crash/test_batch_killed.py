@@ -18,7 +18,7 @@ pytestmark = pytest.mark.crash
 
 RUNS = 500
 MOMENTS = (0.3, 0.8, 1.1, 1.3, 1.6, 3.0)
-"""When to kill, as a part of what a batch takes on a fresh server: from before anything is planned to after all is answered."""
+"""When to kill, in multiples of what a batch takes at first: before anything is planned, to after all is answered."""
 HOURLY = """
 from __future__ import annotations
 
