@@ -46,7 +46,7 @@ FORGETTING = ("DELETE", "/dags/hello", None)
 """Only the older interface had it. Here it does what it says, and so is sent last."""
 
 _NO_URL = "There is no such URL in the experimental API"
-DEVIATIONS = {
+DEVIATIONS: dict[tuple[str, str, str | None], Deviation] = {
     ("GET", "/dags/nope/paused", None): Deviation(404, {"error": "Dag id nope not found in DagModel"}),
     ("POST", "/dags/hello/paused/false", "{}"): Deviation(
         405, {"error": "This URL has other methods: GET, HEAD, OPTIONS"}
@@ -70,7 +70,7 @@ DEVIATIONS = {
     ("GET", "/lineage/hello/2021-11-16T11:34:00", None): Deviation(200, {"task_ids": {}}),
 }
 
-HERE = {
+HERE: dict[tuple[str, str, str | None], dict[str, str]] = {
     ("GET", "/dags/hello/tasks/a", None): {"bash_command": "None"},  # arguments of operators are not known here
     ("GET", "/dags/hello/dag_runs/2021-11-16T11:34:00/tasks/a", None): {"job_id": "None"},  # there are no jobs
 }

@@ -37,7 +37,8 @@ class Outcome(NamedTuple):
             return "\n".join(["not the same:", *found]) if found else None
         if not found:
             return f"promised to be {self.request.verdict.value}, but there is no difference"
-        return None if self.ours.status < 500 else f"Airgate answers {self.ours.status}"
+        wanted = self.request.status
+        return None if self.ours.status == wanted else f"Airgate answers {self.ours.status}, not {wanted}"
 
 
 def dag_files(folder: Path) -> Path:

@@ -44,6 +44,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         path: below the dialect's prefix.
         body: sent as JSON, or as it is where it is bytes.
         verdict: SAME means no difference at all; for the others there must be one, and `why` says it.
+        status: Airgate's, where the verdict is not SAME.
         volatile: keys of JSON objects whose values depend on the system; their types count all the same.
         patient: what it asks for takes a moment; asked again until both systems answer with one status.
         where: variants of the real Airflow it is sent to; empty: to all.
@@ -57,6 +58,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     credential: Credential = Credential.GOOD
     verdict: Verdict = Verdict.SAME
     why: str = ""
+    status: int = 200
     volatile: frozenset[str] = frozenset()
     patient: bool = False
     where: frozenset[str] = frozenset()

@@ -39,10 +39,12 @@ async def set_paused(call: Call) -> dict[str, str]:
 
 async def delete_dag(call: Call) -> dict[str, Any]:
     """DELETE /dags/{dag_id}: forget it and its history. Counted are the DAG, its runs and its task instances."""
-    dag = await find_dag(call)
-    mine = (dag.dag_id,)
-    runs = await call.deployment.runs.list(RunFilter(dag_ids=mine), Order("seq"), Page(1))
-    instances = await call.deployment.tasks.list(TaskFilter(dag_ids=mine), Order("dag_id"), Page(1))
-    await call.deployment.dags.delete(dag.dag_id)
+    dag_id = call.params["dag_id"]
+    runs = await call.deployment.runs.list(RunFilter(dag_ids=(dag_id,)), Order("seq"), Page(1))
+    instances = await call.deployment.tasks.list(TaskFilter(dag_ids=(dag_id,)), Order("dag_id"), Page(1))
+    try:
+        await call.deployment.dags.delete(dag_id)
+    except NotFound:
+        raise Refusal(404, f"Dag id {dag_id} not found") from None
     count = 1 + runs.total + instances.total
     return {"count": count, "message": f"Removed {count} record(s)"}
