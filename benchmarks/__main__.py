@@ -19,12 +19,13 @@ from benchmarks.peers.airflow import Airflow
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import Results
 from benchmarks.scenario import BENCH_DAGS, Found, Scenario, dag_folder
-from benchmarks.scenarios import batch, lists, posts, rest, runs
+from benchmarks.scenarios import batch, lists, posts, rest, runs, triggers
 
 SCENARIOS: tuple[Scenario, ...] = (
     *runs.SCENARIOS,
     *posts.SCENARIOS,
     *batch.SCENARIOS,
+    *triggers.SCENARIOS,
     *lists.SCENARIOS,
     *rest.SCENARIOS,
 )
