@@ -8,12 +8,12 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import ip_network
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
@@ -37,6 +37,7 @@ from airgate.http.server import build_app
 from airgate.model.errors import Unavailable
 from airgate.settings import SECRETS, TABLE, HttpSettings, Settings, secret_key
 from airgate.store.database import Database
+from airgate.store.run_index import RunIndex
 from airgate.triggers.accept import Triggers
 
 log = structlog.get_logger(__name__)
@@ -88,6 +89,7 @@ async def _serve(settings: Settings, announce: Announce) -> int:
         await server.answers.wait()
         announce(url=_url(settings.host, listening) + settings.base_path, created=created)
         await rooms.engine.start()
+        await stack.enter_async_context(_meanwhile(_warm(rooms.database, rooms.index), "index of runs"))
         await serving
     return 0
 
@@ -95,8 +97,9 @@ async def _serve(settings: Settings, announce: Announce) -> int:
 class Rooms:
     """What `build` has put together."""
 
-    def __init__(self, app: ASGIApp, access: Access, engine: Engine, database: Database) -> None:
+    def __init__(self, app: ASGIApp, access: Access, engine: Engine, database: Database, index: RunIndex) -> None:
         self.app = app
+        self.index = index
         self.access = access
         self.engine = engine
         self.database = database
@@ -109,7 +112,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
     stack.push_async_callback(database.close)
     engine = Engine(database, _engine_config(settings), clock=now, new_id=new_id)
     stack.push_async_callback(engine.stop)
-    local = local_deployment(database, engine)
+    index = RunIndex()
+    local = local_deployment(database, engine, index)
     access = Access(
         database,
         AccessConfig(
@@ -122,7 +126,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
         new_id=new_id,
     )
     audit = AuditLog(database, clock=now, days=settings.audit_days)
-    await stack.enter_async_context(_working(audit))
+    stack.push_async_callback(_kept, audit)
+    await stack.enter_async_context(_meanwhile(audit.run(), "audit log"))
     services = Services(
         access=access,
         accounts=access.accounts,
@@ -147,21 +152,32 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
         max_body=settings.http.max_body,
         cors=_cors(settings.http),
     )
-    return Rooms(app, access, engine, database)
+    return Rooms(app, access, engine, database, index)
 
 
 @asynccontextmanager
-async def _working(audit: AuditLog) -> AsyncIterator[None]:
-    """Let the audit log do its work beside the server. In the end, what still waits in it is stored."""
-    task = asyncio.create_task(audit.run(), name="audit log")
+async def _meanwhile(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Let something be done beside the server, until it stops."""
+    task = asyncio.create_task(work, name=name)
     try:
         yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        with suppress(Unavailable):
-            await audit.flush()
+
+
+async def _kept(audit: AuditLog) -> None:
+    """Store what still waits in the audit log."""
+    with suppress(Unavailable):
+        await audit.flush()
+
+
+async def _warm(database: Database, index: RunIndex) -> None:
+    """Read the index of long lists, part by part. Where the database is away, the first list will do it."""
+    with suppress(Unavailable):
+        while await database.read_apart(index.warm):
+            pass
 
 
 def _cors(http: HttpSettings) -> Cors | None:

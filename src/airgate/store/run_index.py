@@ -30,6 +30,8 @@ from airgate.store.database import Tx
 
 FEW = 5_000
 """So many runs any database sorts and counts at once; the index is not made for them."""
+MANY = 50_000
+"""From so many runs on, the index is read before it is asked for."""
 NEAR = 500
 """So far into a list the database walks without an index of its own."""
 MOST = 1_000
@@ -80,6 +82,13 @@ class RunIndex:
             }
         )
         self._text: dict[str, _Sheet] = {}
+
+    def warm(self, tx: Tx) -> bool:
+        """Read a part of what the index needs, where there are so many runs that this takes long; say if more is left.
+
+        To be called after a start until nothing is left, so that no list has to wait for all of it.
+        """
+        return runs.count(tx, RunFilter()) > MANY and self._common.catch_up(tx, runs.block_versions(tx), chunks=1)
 
     def list_runs(self, tx: Tx, which: RunFilter, order: Order, page: Page) -> Listing[DagRun]:
         """As `runs.list_runs`: one page of the runs that match, and how many match."""
@@ -160,11 +169,11 @@ class _Sheet:
         """Which places of a chunk hold a run."""
         self._versions: dict[int, int] = {}
 
-    def catch_up(self, tx: Tx, versions: Mapping[int, int]) -> None:
-        """Read the blocks of runs that have changed."""
+    def catch_up(self, tx: Tx, versions: Mapping[int, int], chunks: int | None = None) -> bool:
+        """Read the blocks of runs that have changed, of so many chunks; say whether others are left."""
         stale = sorted(block for block, _ in versions.items() - self._versions.items())
-        for chunk, blocks in groupby(stale, lambda block: block >> _BLOCKS_OF_CHUNK_BITS):
-            changed = list(blocks)
+        by_chunk = [(chunk, list(blocks)) for chunk, blocks in groupby(stale, lambda one: one >> _BLOCKS_OF_CHUNK_BITS)]
+        for chunk, changed in by_chunk[:chunks]:
             if len(changed) > _ONE_BY_ONE:
                 self._read(tx, chunk, 0, bits.ROWS)
             else:
@@ -172,6 +181,7 @@ class _Sheet:
                     at = (block << schema.RUN_BLOCK_BITS) - (chunk << bits.ROW_BITS)
                     self._read(tx, chunk, at, 1 << schema.RUN_BLOCK_BITS)
             self._versions.update((block, versions[block]) for block in changed)
+        return chunks is not None and len(by_chunk) > chunks
 
     def _read(self, tx: Tx, chunk: int, at: int, length: int) -> None:
         """Replace a window of a chunk by what is stored now."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ from airgate.store import _schema as schema
 from airgate.store import runs
 from airgate.store._types import to_json
 from airgate.store.database import Database, Tx
-from airgate.store.run_index import RunIndex
+from airgate.store.run_index import RunIndex, is_short
 from tests.contract.store.builders import at, make_run
 
 DAGS = ("a", "b", "ä", "a" * 60, "a" * 60 + "b")
@@ -176,3 +177,41 @@ async def test_index_gives_what_a_look_at_every_run_gives(database: Database) ->
         asyncio.run_coroutine_threadsafe(_told(database, story), loop).result()
 
     await asyncio.to_thread(check)
+
+
+async def test_index_warms_part_by_part_where_there_are_many_runs(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airgate.store.run_index.MANY", 3)
+    story, index = Story(sqlite_database), RunIndex()
+    await story.insert([{}, {}, {}])
+    assert not await sqlite_database.read_apart(index.warm)
+    await story.jump(bits.ROWS, 1)
+    await story.insert([{}, {}])
+
+    left = [await sqlite_database.read_apart(index.warm) for _ in range(3)]
+
+    assert left == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("which", "order", "offset", "short"),
+    [
+        ({}, "seq", 0, True),
+        ({}, "seq", 500, True),
+        ({}, "seq", 501, False),
+        ({}, "start_date", 0, False),
+        ({"dag_ids": ("d",)}, "start_date", 0, True),
+        ({"dag_ids": ("d",)}, "updated_at", 0, False),
+        ({"dag_ids": ("d", "e")}, "seq", 0, False),
+        ({"dag_ids": ("d",), "states": (RunState.SUCCESS,)}, "seq", 0, True),
+        ({"dag_ids": ("d",), "states": (RunState.SUCCESS, RunState.FAILED)}, "seq", 0, False),
+        ({"states": (RunState.SUCCESS,)}, "seq", 0, False),
+        ({"end_date": Span(at(1))}, "seq", 0, False),
+        ({"run_ids": ("r1",), "end_date": Span(at(1))}, "conf", 9999, True),
+    ],
+)
+def test_short_lists_are_those_an_index_of_the_database_gives(
+    which: dict[str, Any], order: str, offset: int, *, short: bool
+) -> None:
+    assert is_short(RunFilter(**which), Order(order), Page(50, offset)) is short

@@ -17,14 +17,15 @@ from airgate.model.run import DagRun
 from airgate.model.trigger import TriggerRequest
 from airgate.store import dags
 from airgate.store.database import Database
+from airgate.store.run_index import RunIndex
 
 
-def local_deployment(database: Database, engine: Engine) -> Deployment:
+def local_deployment(database: Database, engine: Engine, index: RunIndex | None = None) -> Deployment:
     """The deployment named ``local``."""
     return Deployment(
         name=LOCAL,
         dags=LocalDags(database, engine),
-        runs=LocalRuns(database, engine),
+        runs=LocalRuns(database, engine, index or RunIndex()),
         tasks=LocalTasks(database, engine),
         xcoms=LocalXComs(database),
         pools=LocalPools(database, engine),

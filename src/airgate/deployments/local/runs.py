@@ -20,10 +20,10 @@ from airgate.store.run_index import RunIndex, is_short
 class LocalRuns:
     """Implements `airgate.deployments.ports.Runs`."""
 
-    def __init__(self, database: Database, engine: Engine) -> None:
+    def __init__(self, database: Database, engine: Engine, index: RunIndex) -> None:
         self._database = database
         self._engine = engine
-        self._index = RunIndex()
+        self._index = index
         self._following = Following(database, engine.scheduler.watch)
 
     async def list(self, which: RunFilter, order: Order, page: Page) -> Listing[DagRun]:

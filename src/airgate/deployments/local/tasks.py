@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -138,21 +139,27 @@ class LocalXComs:
         page: Page,
     ) -> Listing[XCom]:
         """See the port."""
-        found = await self._database.read(
-            xcoms.list_xcoms, dag_ids=dag_ids, run_id=run_id, task_id=task_id, map_index=map_index, key=key, page=page
+        return await self._database.read(
+            _listed, dag_ids=dag_ids, run_id=run_id, task_id=task_id, map_index=map_index, key=key, page=page
         )
-        return Listing(await self._dated(found.items), found.total)
 
     async def get(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int = -1) -> XCom:
         """See the port."""
-        found = await self._database.read(xcoms.get, dag_id, run_id, task_id, key, map_index)
-        return (await self._dated((found,)))[0]
-
-    async def _dated(self, entries: Iterable[XCom]) -> tuple[XCom, ...]:
-        return await self._database.read(_dated, tuple(entries))
+        return await self._database.read(_got, dag_id, run_id, task_id, key, map_index)
 
 
-def _dated(tx: Tx, entries: tuple[XCom, ...]) -> tuple[XCom, ...]:
+def _listed(tx: Tx, /, **given: Any) -> Listing[XCom]:
+    found = xcoms.list_xcoms(tx, **given)
+    return Listing(_dated(tx, found.items), found.total)
+
+
+def _got(tx: Tx, /, *key: Any) -> XCom:
+    return _dated(tx, [xcoms.get(tx, *key)])[0]
+
+
+def _dated(tx: Tx, entries: Sequence[XCom]) -> tuple[XCom, ...]:
     """XComs are shown with the date of their run, which is the run's to know."""
-    dates = {key: runs.get(tx, *key).execution_date for key in {(one.dag_id, one.run_id) for one in entries}}
-    return tuple(msgspec.structs.replace(one, logical_date=dates[one.dag_id, one.run_id]) for one in entries)
+    dated = runs.get_many(tx, {(one.dag_id, one.run_id) for one in entries})
+    return tuple(
+        msgspec.structs.replace(one, logical_date=dated[one.dag_id, one.run_id].execution_date) for one in entries
+    )
