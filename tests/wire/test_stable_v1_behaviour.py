@@ -16,6 +16,7 @@ from airgate.http.server import build_app
 from airgate.http.stable_v1.dialect import STABLE_V1
 from airgate.http.stable_v1.problems import AIRFLOW_VERSION
 from airgate.model.admin import Connection, Variable
+from airgate.model.audit import AuditEntry
 from airgate.model.errors import Unavailable
 from airgate.model.run import XCom
 from airgate.model.states import TaskState
@@ -205,7 +206,7 @@ async def test_inactive_dag_is_not_found_by_a_trigger(client: httpx.AsyncClient,
 
 async def test_trigger_is_refused_with_a_reason_while_the_store_is_gone(world: World) -> None:
     class Gone:
-        async def accept(self, deployment: Deployment, request: TriggerRequest) -> Accepted:
+        async def accept(self, deployment: Deployment, request: TriggerRequest, audit: AuditEntry) -> Accepted:
             raise Unavailable("The disk is full", retry_after=2.4)
 
     async with connected(world, triggers=Gone()) as client:

@@ -17,9 +17,11 @@ from starlette.routing import BaseRoute, Route
 from airgate.access.decisions import Caller, Place, may, visible
 from airgate.access.permissions import Permission
 from airgate.deployments.ports import Deployment, Health
+from airgate.http.audit_facts import claimed, short
 from airgate.http.operations import Services
 from airgate.http.replies import pretty_json
 from airgate.http.stable_v1.admin_views import health_view
+from airgate.model.audit import AuditEntry, Outcome
 from airgate.model.dag import Dag, ImportFailure
 from airgate.model.errors import PermissionDenied, RateLimited, Unavailable
 from airgate.model.query import DagFilter, Order, Page, RunFilter
@@ -74,13 +76,38 @@ class _Pages:
         return self._rendered(health, body, 200, {})
 
     async def _visitor(self, request: Request) -> Caller | None:
-        """Who looks at the page, if they may."""
+        """Who looks at the page, if they may. To look without a credential is no refusal, with a wrong one it is."""
         header = request.headers.get("authorization")
+        address = self._services.proxies.address(request.scope)
+        caller, status = None, 401
         try:
-            caller = await self._services.access.authenticate(header, self._services.proxies.address(request.scope))
-        except (PermissionDenied, RateLimited):
-            return None
-        return caller if caller is not None and may(caller, Permission.WEBSITE_READ, self._place) else None
+            caller = await self._services.access.authenticate(header, address)
+        except PermissionDenied:
+            status = 403
+        except RateLimited:
+            status = 429
+        if caller is not None and may(caller, Permission.WEBSITE_READ, self._place):
+            return caller
+        if header is not None:
+            self._refused(request, header, caller, address, 403 if caller else status)
+        return None
+
+    def _refused(self, request: Request, header: str, caller: Caller | None, address: str | None, status: int) -> None:
+        entry = AuditEntry(
+            at=self._services.clock(),
+            event="get_page",
+            outcome=Outcome.REFUSED,
+            status=status,
+            dialect="page",
+            method=request.method,
+            path=short(request.url.path),
+            actor=caller.name if caller else claimed(header),
+            actor_id=caller.identity.id if caller else None,
+            key_id=caller.key_id if caller else None,
+            address=address,
+            deployment=self._deployment.name,
+        )
+        self._services.audit.refused(entry)
 
     async def _inside(self, caller: Caller, address: str) -> str:
         """What the caller may see of what there is."""

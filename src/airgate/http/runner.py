@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-import msgspec
 import structlog
 
 from airgate.deployments.ports import Deployment
@@ -101,14 +100,15 @@ class Runner:
 
     async def _audit(self, call: Call, reply: Reply) -> None:
         """Keep what became of a call: durably before its reply, but for strangers, who must not fill the disk."""
-        entry = call.audit_entry(reply.status)
-        if entry.outcome is Outcome.REFUSED or (call.caller is None and entry.outcome is Outcome.FAILED):
-            self._services.audit.refused(entry)
-            return
+        entry = None
         try:
-            await self._services.audit.record(entry)
+            entry = call.audit_entry(reply.status)
+            if entry.outcome is Outcome.REFUSED or (call.caller is None and entry.outcome is Outcome.FAILED):
+                self._services.audit.refused(entry)
+            else:
+                await self._services.audit.record(entry)
         except Exception as error:  # noqa: BLE001 - what is done is done, and its answer must not deny it
-            _log.error("an audit entry is lost", entry=msgspec.to_builtins(entry), exc_info=error)
+            _log.error("an audit entry is lost", event_lost=call.event, entry=entry, exc_info=error)
 
     def _explained(self, error: Exception, scope: Scope) -> Reply:
         reply = self._dialect.explain(error)

@@ -1,15 +1,28 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 from msgspec.structs import replace
 
+from airgate.access.decisions import Caller
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.server import build_app
 from airgate.model.dag import DagSpec, ImportFailure
-from airgate.model.errors import Unavailable
+from airgate.model.errors import PermissionDenied, RateLimited, Unavailable
+from airgate.model.identity import DagGrant, DagVerb, Limits, Role
 from airgate.model.query import DagFilter, Listing, Order, Page
 from tests.support.memory_deployment import Dags, World
-from tests.support.stable_v1_world import ADMIN, START, dag_of, recorded_world, services_for
+from tests.support.stable_v1_world import (
+    ADMIN,
+    PEOPLE,
+    START,
+    MemoryAuditor,
+    PasswordList,
+    caller_of,
+    dag_of,
+    recorded_world,
+    services_for,
+)
 
 
 async def get(
@@ -100,3 +113,37 @@ async def test_health_is_for_load_balancers() -> None:
 
 async def test_unknown_pages_are_not_found() -> None:
     assert (await get("/nothing")).status_code == 404
+
+
+@pytest.mark.parametrize(("authorization", "status"), [("Basic ZXZlOmd1ZXNz", 401), ("barred", 403), ("hasty", 429)])
+async def test_a_wrong_credential_at_the_page_is_a_refusal_in_the_audit_log(authorization: str, status: int) -> None:
+    class Wary(PasswordList):
+        async def authenticate(self, authorization: str | None, address: str | None = None) -> Caller | None:
+            if authorization == "barred":
+                raise PermissionDenied("not from here")
+            if authorization == "hasty":
+                raise RateLimited("too many guesses")
+            return await super().authenticate(authorization, address)
+
+    audit = MemoryAuditor()
+    page = await get("/", authorization, audit=audit, access=Wary(PEOPLE))
+    (entry,) = audit.refusals
+    assert (page.status_code, entry.status, entry.event) == (200, status, "get_page")
+    assert entry.actor == ("eve" if status == 401 else None)
+
+
+async def test_a_look_without_a_credential_and_one_with_a_right_one_are_no_refusals() -> None:
+    audit = MemoryAuditor()
+    for authorization in (None, ADMIN):
+        await get("/", authorization, audit=audit)
+    assert audit.refusals == []
+
+
+async def test_page_shows_an_identity_limited_to_some_dags_no_others() -> None:
+    world, access = recorded_world(), PasswordList(PEOPLE)
+    grants = (DagGrant("cons*", (DagVerb.READ,)),)
+    access.add("limited", caller_of("limited", Role.ADMIN, limits=Limits(dags=grants)))
+    page = await get("/", "limited", world, access=access)
+    assert "consumer" in page.text
+    assert "nosched" not in page.text
+    assert "hello" not in page.text
