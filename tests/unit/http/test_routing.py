@@ -65,6 +65,16 @@ def test_a_path_that_only_begins_like_an_operation_is_not_found() -> None:
         router("GET /dags/{dag_id}/tasks").match("GET", ["dags", "a"])
 
 
+def test_a_path_placeholder_takes_all_that_is_left_but_not_nothing() -> None:
+    runs = router("GET /runs", "GET /runs/{run_id:path}", "POST /runs/{run_id:path}")
+
+    assert runs.match("GET", ["runs", "a", "b/c", ""]) == ("GET /runs/{run_id:path}", {"run_id": "a/b/c/"})
+    assert runs.match("GET", ["runs"])[0] == "GET /runs"
+    assert runs.methods(["runs", "a", "b"]) == ("GET", "HEAD", "OPTIONS", "POST")
+    with pytest.raises(RouteNotFound):
+        runs.match("GET", ["runs", ""])
+
+
 def test_a_row_given_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
         router("GET /dags", "GET /dags")

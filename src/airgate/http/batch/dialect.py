@@ -24,7 +24,12 @@ BATCH: Final = Dialect(
             permission=Permission.RUNS_READ,
         ),
         Operation(
-            method="POST", path=_RUNS, handler=dag_runs.create_runs, permission=Permission.RUNS_CREATE, body=bytes
+            method="POST",
+            path=_RUNS,
+            handler=dag_runs.create_runs,
+            permission=Permission.RUNS_CREATE,
+            body=bytes,
+            event="post_dag_runs",
         ),
     ),
     checks=(AUTHENTICATED, ADMITTED, AUTHORIZED),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from airgate.http.errors import BodyTooLarge, MethodNotAllowed, RouteNotFound
@@ -62,4 +63,4 @@ def _reply(status: int, message: str, *headers: tuple[bytes, bytes]) -> Reply:
 
 
 def _retry_after(seconds: float) -> tuple[bytes, bytes]:
-    return (b"retry-after", b"%d" % max(1, round(seconds)))
+    return (b"retry-after", b"%d" % max(1, math.ceil(seconds)))
