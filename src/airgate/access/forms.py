@@ -80,15 +80,14 @@ def check_scope(scope: Scope, workspaces: Mapping[str, str]) -> None:
         workspaces: the workspace of each deployment, by name.
     """
     if scope.kind is ScopeKind.EVERYTHING:
-        known = scope.name is None
-        choices = "no name"
-    else:
-        names = set(workspaces if scope.kind is ScopeKind.DEPLOYMENT else workspaces.values())
-        known = scope.name in names
-        choices = ", ".join(sorted(names))
-    if not known:
+        if scope.name is not None:
+            raise InvalidInput(f"A scope that is everything has no name, such as '{scope.name}'.", code="scope_unknown")
+        return
+    names = set(workspaces if scope.kind is ScopeKind.DEPLOYMENT else workspaces.values())
+    if scope.name not in names:
         raise InvalidInput(
-            f"There is no {scope.kind.value} '{scope.name or ''}'; there is: {choices}.", code="scope_unknown"
+            f"There is no {scope.kind.value} '{scope.name or ''}'; there is: {', '.join(sorted(names))}.",
+            code="scope_unknown",
         )
 
 

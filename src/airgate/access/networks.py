@@ -11,6 +11,8 @@ Network = IPv4Network | IPv6Network
 
 def parse(text: str) -> Network:
     """A network in CIDR notation, or a single address. Raises ValueError."""
+    if "%" in text:
+        raise ValueError("an address of one interface of one machine is no network")
     return ip_network(text, strict=False)
 
 
@@ -29,6 +31,14 @@ def _is_part(inner: Network, outer: Network) -> bool:
     if isinstance(inner, IPv4Network) and isinstance(outer, IPv4Network):
         return inner.subnet_of(outer)
     return isinstance(inner, IPv6Network) and isinstance(outer, IPv6Network) and inner.subnet_of(outer)
+
+
+def neighbourhood(address: str) -> str:
+    """What one client may well have all of: the address itself; with IPv6 the 64 bits before its own."""
+    found = _address(address)
+    if not isinstance(found, IPv6Address):
+        return str(found or address)
+    return str(ip_network((int(found) >> 64 << 64, 64)))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -180,6 +180,8 @@ class Access:
             if found is not None and found.identity.name == login.name:
                 return self._known(found)
         now = self._steady()
+        if len(login.name) > LONGEST_NAME:
+            return None  # nobody has such a name, and memory for guesses is not given to it
         if self._names.delay(login.name, now) > 0:
             return None
         person = await self._database.read(_by_name, login.name)
@@ -235,7 +237,7 @@ class Access:
     # --------------------------------------------------------------------------------------------------------- guessing
 
     def _slow_down(self, address: str | None) -> None:
-        delay = 0.0 if address is None else self._addresses.delay(address, self._steady())
+        delay = 0.0 if address is None else self._addresses.delay(networks.neighbourhood(address), self._steady())
         if delay > 0:
             raise RateLimited(
                 f"Too many unknown keys came from {address}; keys that were not used in the last minute are looked at "
@@ -250,7 +252,7 @@ class Access:
         if len(self._unknown) > _UNKNOWN_REMEMBERED:
             del self._unknown[next(iter(self._unknown))]
         if address is not None:
-            self._addresses.wrong(address, self._steady())
+            self._addresses.wrong(networks.neighbourhood(address), self._steady())
 
     # ------------------------------------------------------------------------------------------------------- signing in
 

@@ -101,7 +101,7 @@ def reaching_everything(tx: Tx) -> tuple[Identity, ...]:
 
 def email_is_taken(tx: Tx, email: str, besides: UUID | None = None) -> bool:
     """Whether a person, other than the one named, has this address; its case does not matter."""
-    conditions = [func.lower(_IDENTITY.c.email) == email.lower(), *_of(IdentityKind.PERSON, None)]
+    conditions = [func.lower(_IDENTITY.c.email) == func.lower(email), *_of(IdentityKind.PERSON, None)]
     if besides is not None:
         conditions.append(_IDENTITY.c.id != besides)
     return tx.run(select(_IDENTITY.c.id).where(*conditions).limit(1)).first() is not None

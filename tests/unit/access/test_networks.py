@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airgate.access.networks import includes, parse, within
+from airgate.access.networks import includes, neighbourhood, parse, within
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,17 @@ def test_address_lies_in_the_network_or_not(network: str, address: str | None, a
 )
 def test_network_lies_within_others_or_not(inner: str, outer: list[str], answer: bool) -> None:
     assert within(parse(inner), [parse(network) for network in outer]) is answer
+
+
+def test_addresses_that_one_client_may_have_are_told_as_one() -> None:
+    assert neighbourhood("192.0.2.7") == neighbourhood("::ffff:192.0.2.7") == "192.0.2.7"
+    assert neighbourhood("192.0.2.8") != neighbourhood("192.0.2.7")
+    assert neighbourhood("2001:db8::1") == neighbourhood("2001:db8::ffff:1") == "2001:db8::/64"
+    assert neighbourhood("2001:db8:0:1::1") != neighbourhood("2001:db8::1")
+    assert neighbourhood("unix") == "unix"
+
+
+@pytest.mark.parametrize("text", ["fe80::1%eth0", "10.0.0.0/33", "10.0.0", "", "10.0.0.0/8/8", "::/129"])
+def test_text_that_is_no_network_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse(text)

@@ -325,6 +325,19 @@ async def test_same_wrong_key_again_and_again_is_no_guessing(house: House) -> No
     assert await house.known(secret, "10.0.0.1") == ada
 
 
+async def test_guesses_from_the_same_network_of_one_client_count_together(house: House) -> None:
+    for number in range(FREE_KEYS):
+        assert await house.known(f"{number:032x}", f"2001:db8::{number:x}") is None
+    with pytest.raises(RateLimited):
+        await house.known("f" * 32, "2001:db8::ffff")
+
+
+async def test_name_that_nobody_can_have_costs_neither_a_hash_nor_memory(house: House) -> None:
+    assert await house.known(login("x" * 1000, "right")) is None
+    assert house.passwords.verified == 0
+    assert not house.access._names._names
+
+
 async def test_sign_ins_are_refused_when_too_many_wait() -> None:
     passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     answers = await asyncio.gather(*(passwords.hash("x") for _ in range(100)), return_exceptions=True)
