@@ -12,11 +12,11 @@ from uuid_utils.compat import uuid7
 
 from airgate.model.audit import AuditFilter
 from airgate.model.errors import NotFound
-from airgate.model.query import Order, Page, RunFilter, Span, TaskFilter
+from airgate.model.query import Order, Page, RunFilter, RunSearch, Span, TaskFilter
 from airgate.model.run import DagRun
 from airgate.model.states import RunState, TaskState
 from airgate.model.trigger import TriggerFilter, TriggerKey, TriggerState
-from airgate.store import audit, events, runs, tasks, triggers, xcoms
+from airgate.store import audit, events, run_search, runs, tasks, triggers, xcoms
 from airgate.store.database import Database, Tx
 from airgate.store.triggers import Draft
 from tests.contract.store.builders import at, make_run, make_trigger, make_xcom
@@ -65,6 +65,9 @@ CASES: dict[str, Callable[[Tx], Any]] = {
     "changed runs": listed(RunFilter(updated_at=Span(at(1))), "seq"),
     "changed runs of a DAG": listed(RunFilter(dag_ids=("d",), updated_at=Span(at(1))), "seq"),
     "runs of a day": listed(RunFilter(dag_ids=("d",), execution_date=Span(at(1), at(2))), "seq"),
+    "runs searched": lambda tx: run_search.search(tx, RunSearch(), 50),
+    "runs searched on": lambda tx: run_search.search(tx, RunSearch(dag_ids=("d",), after=(at(1), 5)), 50),
+    "runs holding ids and dates": lambda tx: run_search.holding(tx, "d", ["r1", "r2"], [at(1), at(2)]),
     "runs.get": lambda tx: runs._present(tx, [("d", "r1"), ("d", "r2"), ("e", "r1")]),
     "runs.save": lambda tx: runs.save(tx, [make_run()]),
     "runs.unfinished": runs.unfinished,
@@ -101,6 +104,7 @@ FINE = (
     "SCAN task_instance USING INDEX ix_task_instance_in_pool",
     "SCAN task_instance USING COVERING INDEX ix_task_instance_in_pool",
     "SCAN run_count",
+    "SCAN run_count USING INDEX sqlite_autoindex_run_count_1",
 )
 
 
