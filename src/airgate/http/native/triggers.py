@@ -33,7 +33,7 @@ from airgate.http.native.trigger_views import (
     trigger_view,
 )
 from airgate.http.operations import Call
-from airgate.http.presence import while_present
+from airgate.http.presence import or_silence, while_present
 from airgate.http.replies import Reply
 from airgate.model.errors import NotFound, PermissionDenied, Unavailable
 from airgate.model.run import DagRun
@@ -190,7 +190,7 @@ async def _events(call: Call, trigger: Trigger) -> AsyncGenerator[bytes, None]:
     last: DagRun | None = None
     runs = call.deployment.runs.follow(trigger.dag_id, trigger.run_id)
     try:
-        async with aclosing(runs), aclosing(_or_silence(runs)) as heard:
+        async with aclosing(runs), aclosing(or_silence(runs, KEEP_ALIVE)) as heard:
             async for run in heard:
                 if run is None:
                     yield b": still here\n\n"
@@ -203,27 +203,6 @@ async def _events(call: Call, trigger: Trigger) -> AsyncGenerator[bytes, None]:
         return  # the stream breaks off without an end, and its reader comes back
     if last is not None:
         yield _event("end", "end", trigger, last)
-
-
-async def _or_silence(runs: AsyncGenerator[DagRun, None]) -> AsyncGenerator[DagRun | None, None]:
-    """The runs as they come, and None whenever none came for a while."""
-    coming: asyncio.Task[DagRun] | None = None
-    try:
-        while True:
-            coming = coming or asyncio.ensure_future(anext(runs))
-            await asyncio.wait((coming,), timeout=KEEP_ALIVE)
-            if not coming.done():
-                yield None
-                continue
-            done, coming = coming, None
-            try:
-                yield done.result()
-            except StopAsyncIteration:
-                return
-    finally:
-        if coming is not None:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
 
 
 def _event(name: str, event_id: str, trigger: Trigger, run: DagRun) -> bytes:
