@@ -25,6 +25,7 @@ from tests.support.stable_v1_world import SteppingClock, dag_of
 SECOND = datetime(2026, 11, 21, 0, 4, 13, tzinfo=UTC)
 NOW = SECOND + timedelta(microseconds=646354)
 HELLO = DagSpec(dag_id="hello")
+PORTS = ("dags", "runs", "tasks", "xcoms", "pools", "variables", "connections")
 ASKED = TriggerRequest(dag_id="hello", whole_second=True)
 
 
@@ -35,8 +36,7 @@ class Process:
         self.triggers = Triggers(database, clock=SteppingClock(NOW), new_id=uuid7)
         known: dict[str, Dag] = {"hello": dag_of(HELLO)}
         self.planner = Planner(known.get, cast("Any", None), clock=lambda: NOW, new_id=uuid7)
-        nothing = cast("Any", None)
-        self.deployment = Deployment("local", *[nothing] * 7, self)
+        self.deployment = Deployment(**dict.fromkeys(PORTS, cast("Any", None)), name="local", starter=self)
 
     async def plan(self, request: TriggerRequest) -> DagRun:
         return await self.planner.plan(request)
