@@ -20,7 +20,8 @@ from airgate.model.identity import Identity, Role
 from airgate.model.query import Listing, Order, Page
 from airgate.model.run import DagRun, TaskInstance
 from airgate.model.states import RunState, RunType, TaskState, TriggeredBy
-from tests.support.memory_deployment import MemoryTriggers, World, new_id
+from tests.support.memory_deployment import World, new_id
+from tests.support.memory_triggers import MemoryTriggers
 
 START = datetime(2026, 11, 21, 0, 24, 20, 418294, tzinfo=UTC)
 FILE = "hello.py"

@@ -250,7 +250,7 @@ class Reader:
             "client": ("127.0.0.1", 1),
             "root_path": "",
         }
-        serving: Any = self._app(scope, self._receive, self._send)  # type: ignore[arg-type]
+        serving: Any = self._app(scope, self._receive, self._send)
         self.served: asyncio.Task[None] = asyncio.create_task(serving)
 
     async def _receive(self) -> dict[str, Any]:
