@@ -19,17 +19,18 @@ from benchmarks.peers.airflow import Airflow
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import Results
 from benchmarks.scenario import BENCH_DAGS, Found, Scenario, dag_folder
-from benchmarks.scenarios import batch, lists, posts, rest, runs, triggers
+from benchmarks.scenarios import batch, gets, lists, posts, rest, runs, triggers
 
 SCENARIOS: tuple[Scenario, ...] = (
     *runs.SCENARIOS,
     *posts.SCENARIOS,
     *batch.SCENARIOS,
     *triggers.SCENARIOS,
+    *gets.SCENARIOS,
     *lists.SCENARIOS,
     *rest.SCENARIOS,
 )
-PEER_ORDER = ("idle", "start", "post", "one_task", "chain_10", "chain_40", "burst", "posts", "posts_running")
+PEER_ORDER = ("idle", "start", "post", "gets", "one_task", "chain_10", "chain_40", "burst", "posts", "posts_running")
 """On the one Airflow: what needs quiet first, what leaves a backlog last."""
 
 

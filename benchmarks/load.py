@@ -1,4 +1,4 @@
-"""Many clients that post as fast as they are answered, in a process of their own.
+"""Many clients that ask as fast as they are answered, in a process of their own.
 
 Usage: `python -m benchmarks.load`, its orders as JSON on standard input, its findings as JSON on standard output.
 """
@@ -28,8 +28,8 @@ class Orders(msgspec.Struct, kw_only=True):
     port: int
     path: str
     headers: dict[str, str]
-    body: dict[str, Any]
-    """The body of every POST; `conf` gets a number of its own."""
+    body: dict[str, Any] | None
+    """The body of every POST; `conf` gets a number of its own. None: the requests are GETs."""
     clients: int = 16
     seconds: float = 5.0
 
@@ -62,7 +62,7 @@ def run(orders: Orders) -> Findings:
     )
     findings = msgspec.json.decode(done.stdout, type=Findings)
     if not findings.answered:
-        raise RuntimeError(f"not one of the POSTs was answered: {findings.statuses}")
+        raise RuntimeError(f"not one of the requests was answered: {findings.statuses}")
     return findings
 
 
@@ -98,9 +98,15 @@ class Client(asyncio.Protocol):
             self._finish()
             return
         self.tally.number += 1
-        body = {**self.orders.body, "conf": {"n": self.tally.number}}
         self.sent = now
-        self.transport.write(request("POST", self.orders.path, self.orders.headers, json.dumps(body).encode()))
+        self.transport.write(self._request())
+
+    def _request(self) -> bytes:
+        orders = self.orders
+        if orders.body is None:
+            return request("GET", orders.path, orders.headers)
+        body = {**orders.body, "conf": {"n": self.tally.number}}
+        return request("POST", orders.path, orders.headers, json.dumps(body).encode())
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
