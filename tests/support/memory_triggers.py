@@ -22,7 +22,8 @@ from airgate.model.trigger import (
     TriggerState,
     state_of,
 )
-from tests.support.memory_deployment import World, among, find, new_id, within
+from tests.support.memory_deployment import World, find, new_id
+from tests.support.memory_lists import among, within
 
 
 class MemoryTriggers:
