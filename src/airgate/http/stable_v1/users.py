@@ -55,7 +55,7 @@ def user_view(person: Identity) -> dict[str, Any]:
         "active": person.active,
         "changed_on": _naive(person.updated_at or person.created_at),
         "created_on": _naive(person.created_at),
-        "email": person.profile.email,
+        "email": person.profile.email or person.name,  # clients check that there is one
         "fail_login_count": None,
         "failed_login_count": None,
         "first_name": person.profile.first_name,
