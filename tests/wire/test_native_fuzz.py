@@ -88,4 +88,4 @@ def test_made_up_requests_are_answered_as_the_document_says(fuzzed: Fuzzed, labe
 @pytest.mark.conformance
 @pytest.mark.parametrize("label", DOCUMENT.labels)
 def test_many_made_up_requests_are_answered_as_the_document_says(fuzzed: Fuzzed, label: str) -> None:
-    hold(fuzzed, label, 1000)
+    hold(fuzzed, label, 400)
