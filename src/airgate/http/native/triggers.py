@@ -66,8 +66,7 @@ async def post_trigger(call: Call) -> Reply:
     call.about(dag_id=body.dag_id)
     visible.require(call, [body.dag_id])
     request = request_of(body, call.user, call.header(b"idempotency-key"))
-    accepted = await call.services.triggers.accept(call.deployment, request, call.audit_entry(201))
-    call.audited = True
+    accepted = await call.accept(request, 201)
     view = accepted_view(accepted)
     if call.query.wait:
         await while_present(call.receive, _until_ended(call, accepted.run, call.query.wait))

@@ -21,3 +21,5 @@ def upgrade() -> None:
     op.create_index(
         "ix_trigger_request_deployment_dag_id_created_at", table, ["deployment", "dag_id", "created_at", "id"]
     )
+    # How far a trigger has come is read off its run from now on.
+    op.execute("UPDATE trigger_request SET state = 'accepted' WHERE state IN ('running', 'finished')")
