@@ -129,7 +129,8 @@ class AccountKeeper:
     async def update_person(self, by: Caller, identity_id: UUID, change: PersonChange) -> Identity:
         """Change a person."""
         own = by.identity.id == identity_id and by.identity.kind is _PERSON
-        if not (own and _is_personal(change)):
+        signed_in = by.key_id is None  # who found a key shall not become its owner
+        if not (own and signed_in and _is_personal(change)):
             require_edit(by, _PERSON)
         changes = self._checked(change)
         password = changes.pop("password", None)

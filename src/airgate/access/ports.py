@@ -141,7 +141,8 @@ class Accounts(Protocol):
     async def update_person(self, by: Caller, identity_id: UUID, change: PersonChange) -> Identity:
         """Change a person. Raises NotFound, and Conflict and InvalidInput like `create_person`.
 
-        Who may not edit people may still change their own password and profile, and nothing else of themselves.
+        Who may not edit people may still change their own password and profile, and nothing else of themselves, when
+        they came with their password or a token got by it, not with a key.
         """
 
     async def list_service_accounts(

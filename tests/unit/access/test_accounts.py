@@ -367,6 +367,14 @@ async def test_person_changes_their_own_password_and_profile_and_nothing_else(ho
         await refused(house.accounts.update_person(ada, ada.identity.id, more), PermissionDenied)
 
 
+async def test_person_changes_no_password_with_a_key(house: House) -> None:
+    ada = await house.person(role=Role.VIEWER)
+    by_key = await house.access.authenticate(await house.key(ada))
+    assert by_key is not None
+    await refused(house.accounts.update_person(by_key, ada.id, PersonChange(password="taken")), PermissionDenied)
+    assert await house.known(login("ada", "right")) == ada
+
+
 async def test_everybody_reads_themselves(house: House) -> None:
     ada = await house.caller("ada", Role.VIEWER)
     assert await house.accounts.get(ada, ada.identity.id) == ada.identity
