@@ -176,7 +176,7 @@ async def _kept(audit: AuditLog) -> None:
 async def _warm(database: Database, index: RunIndex) -> None:
     """Read the index of long lists, part by part. Where the database is away, the first list will do it."""
     with suppress(Unavailable):
-        while await database.read_apart(index.warm):
+        while await database.read_apart(index.prepare, "seq"):
             pass
 
 

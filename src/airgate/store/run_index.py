@@ -31,7 +31,7 @@ from airgate.store.database import Tx
 FEW = 5_000
 """So many runs any database sorts and counts at once; the index is not made for them."""
 MANY = 50_000
-"""From so many runs on, the index is read before it is asked for."""
+"""From so many runs on, the index is read part by part, and after a start before it is asked for."""
 NEAR = 500
 """So far into a list the database walks without an index of its own."""
 MOST = 1_000
@@ -70,8 +70,9 @@ def is_short(which: RunFilter, order: Order, page: Page) -> bool:
 class RunIndex:
     """The index, as of the snapshot of the newest call. Used by one thread only: see `Database.read_apart`."""
 
-    def __init__(self, few: int = FEW) -> None:
+    def __init__(self, few: int = FEW, many: int = MANY) -> None:
         self._few = few
+        self._many = many
         self._dags = _Codes()
         self._common = _Sheet(
             {
@@ -81,14 +82,28 @@ class RunIndex:
                 **{name: _Column(8, _moments) for name in _DATES},
             }
         )
-        self._text: dict[str, _Sheet] = {}
+        # Texts are wide, and seldom sorted by: each is read when one sorts by it first.
+        self._texts = {name: _Sheet({name: _Column(_TEXT_BYTES + 1, _texts)}) for name in _TEXTS}
+        self._prepared: set[str] = set()
 
-    def warm(self, tx: Tx) -> bool:
-        """Read a part of what the index needs, where there are so many runs that this takes long; say if more is left.
+    def prepared(self, name: str) -> bool:
+        """Whether lists in this order need not read much first. Any thread may ask."""
+        return name in self._prepared
 
-        To be called after a start until nothing is left, so that no list has to wait for all of it.
+    def prepare(self, tx: Tx, name: str) -> bool:
+        """Read a part of what lists in this order need, where that takes long; say whether more is left.
+
+        Called until nothing is left, so that other lists come in between.
         """
-        return runs.count(tx, RunFilter()) > MANY and self._common.catch_up(tx, runs.block_versions(tx), chunks=1)
+        left = False
+        if runs.count(tx, RunFilter()) > self._many:
+            versions = runs.block_versions(tx)
+            left = self._common.catch_up(tx, versions, chunks=1)
+            if not left and name in self._texts:
+                left = self._texts[name].catch_up(tx, versions, chunks=1)
+        if not left:
+            self._prepared.add(name)
+        return left
 
     def list_runs(self, tx: Tx, which: RunFilter, order: Order, page: Page) -> Listing[DagRun]:
         """As `runs.list_runs`: one page of the runs that match, and how many match."""
@@ -119,10 +134,8 @@ class RunIndex:
             return None
         if name not in _TEXTS:
             return self._common.columns[name].slices
-        # Texts are wide, and seldom sorted by: of one column at most they are kept.
-        self._text = {name: self._text.get(name) or _Sheet({name: _Column(_TEXT_BYTES + 1, _texts)})}
-        self._text[name].catch_up(tx, versions)
-        return self._text[name].columns[name].slices
+        self._texts[name].catch_up(tx, versions)
+        return self._texts[name].columns[name].slices
 
     def _matching(self, which: RunFilter) -> Selection:
         columns = self._common.columns

@@ -179,19 +179,18 @@ async def test_index_gives_what_a_look_at_every_run_gives(database: Database) ->
     await asyncio.to_thread(check)
 
 
-async def test_index_warms_part_by_part_where_there_are_many_runs(
-    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("airgate.store.run_index.MANY", 3)
-    story, index = Story(sqlite_database), RunIndex()
+async def test_index_is_read_part_by_part_where_there_are_many_runs(sqlite_database: Database) -> None:
+    story, index = Story(sqlite_database), RunIndex(many=3)
     await story.insert([{}, {}, {}])
-    assert not await sqlite_database.read_apart(index.warm)
+    assert not await sqlite_database.read_apart(index.prepare, "seq")
     await story.jump(bits.ROWS, 1)
     await story.insert([{}, {}])
 
-    left = [await sqlite_database.read_apart(index.warm) for _ in range(3)]
+    left = [await sqlite_database.read_apart(index.prepare, "conf") for _ in range(5)]
 
-    assert left == [True, True, False]
+    assert left == [True, True, True, True, False]
+    assert index.prepared("conf")
+    assert not index.prepared("run_id")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,10 @@ class LocalRuns:
         """See the port."""
         if is_short(which, order, page):
             return await self._database.read(runs.list_runs, which, order, page)
+        while not self._index.prepared(order.field) and await self._database.read_apart(
+            self._index.prepare, order.field
+        ):
+            pass
         return await self._database.read_apart(self._index.list_runs, which, order, page)
 
     async def get(self, dag_id: str, run_id: str) -> DagRun:
