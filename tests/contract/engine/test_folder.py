@@ -31,12 +31,13 @@ class Importer:
     def __init__(self) -> None:
         self.root = Path()
         self.loads: list[str] = []
+        self.afresh: list[str] = []
         self.retired: list[str] = []
         self.up = asyncio.Event()
         self.up.set()
 
-    async def load(self, version: FileVersion) -> protocol.Parsed:
-        self.loads.append(version.file)
+    async def load(self, version: FileVersion, *, again: bool = False) -> protocol.Parsed:
+        (self.afresh if again else self.loads).append(version.file)
         if not self.up.is_set():
             raise Unavailable("The interpreter is not there.")
         words = (self.root / version.file).read_text().split("#")[1].split()
@@ -189,6 +190,17 @@ async def test_folder_that_is_replaced_is_watched_on(watched: Watched, store: Da
     await watched.until_told("changed", ("two",))
     watched.write("c.py", "three")
     await watched.until_told("changed", ("three",))
+
+
+async def test_file_that_is_to_be_parsed_is_imported_afresh_at_once(watched: Watched, store: Database) -> None:
+    watched.write("a.py", "one")
+    watched.begin()
+    await watched.until_told("changed", ("one",))
+    watched.told.events.clear()
+    watched.folder.parse("nope.py")
+    watched.folder.parse("a.py")
+    await watched.until_told("changed", ("one",))
+    assert watched.importer.afresh == ["a.py"]
 
 
 async def test_file_that_is_to_be_read_again_is_with_the_next_reading(watched: Watched, store: Database) -> None:
