@@ -41,13 +41,17 @@ def caller_of(call: Call) -> Caller:
     return call.caller
 
 
-def id_in_path(call: Call, name: str, what: str) -> UUID:
-    """An id of the path. Raises NotFound, which says `what` there is none of, where it cannot be one."""
+def id_in_path(call: Call, name: str, what: str, code: str | None = None) -> UUID:
+    """An id of the path.
+
+    Raises:
+        NotFound: it cannot be one: there is no `what` with it. Its code is `code`, or made of `what`.
+    """
     text = call.params[name]
     try:
         return UUID(text)
     except ValueError:
-        raise NotFound(f"There is no {what} with the id '{text}'", code=f"{what.replace(' ', '_')}_not_found") from None
+        raise NotFound(f"There is no {what} with the id '{text}'", code=code or f"{what}_not_found") from None
 
 
 def utc(moment: datetime | None, pointer: str) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,8 @@ from airgate.model.identity import (
     Scope,
     ScopeKind,
 )
+
+_UNKNOWN: Final = "identity_not_found"
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Network = Annotated[str, msgspec.Meta(description="Addresses, e.g. 10.0.0.0/8 or 2001:db8::/32.", max_length=64)]
@@ -155,8 +157,8 @@ def rate_of(view: RateLimitView | None) -> RateLimit | None:
 async def identity_in_path(call: Call, name: str, kind: IdentityKind) -> Identity:
     """The identity that the path names. Raises NotFound, also for one of the other kind."""
     what = "user" if kind is IdentityKind.PERSON else "service account"
-    identity_id = id_in_path(call, name, what)
+    identity_id = id_in_path(call, name, what, _UNKNOWN)
     identity = await call.services.accounts.get(caller_of(call), identity_id)
     if identity.kind is not kind:
-        raise NotFound(f"There is no {what} with the id '{identity_id}'", code="identity_not_found")
+        raise NotFound(f"There is no {what} with the id '{identity_id}'", code=_UNKNOWN)
     return identity

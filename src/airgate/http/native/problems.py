@@ -80,7 +80,7 @@ class Refused(Exception):
 
 def wrong_body(detail: str, pointer: str = "#") -> Refused:
     """The body is wrong at a place, given as a JSON pointer in a URI fragment: ``#/conf``."""
-    return Refused(400, "invalid_body", "The body is not as it should be; see `errors`", [_at(detail, pointer)])
+    return Refused(400, "invalid_body", f"{pointer}: {detail}", [Fault(detail=detail, pointer=pointer)])
 
 
 def wrong_parameter(detail: str, name: str) -> Refused:
@@ -89,12 +89,9 @@ def wrong_parameter(detail: str, name: str) -> Refused:
 
 
 def wrong_parameters(faults: Sequence[Fault]) -> Refused:
-    """Query parameters or headers are wrong."""
-    return Refused(400, "invalid_parameter", "Parameters are not as they should be; see `errors`", faults)
-
-
-def _at(detail: str, pointer: str) -> Fault:
-    return Fault(detail=detail, pointer=pointer)
+    """Query parameters or headers are wrong. The detail of a fault goes on after the name of the parameter."""
+    said = "; ".join(f"`{fault.parameter}` {fault.detail}" for fault in faults)
+    return Refused(400, "invalid_parameter", said, faults)
 
 
 def problem_of(error: Exception) -> Problem:

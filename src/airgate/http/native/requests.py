@@ -148,7 +148,8 @@ def read_query(raw: bytes, query: type[msgspec.Struct]) -> Any:
         return msgspec.convert(values, query, strict=False, builtin_types=(UUID,))
     except msgspec.ValidationError as error:
         detail, pointer = _explained(error)
-        raise wrong_parameters([Fault(detail=detail, parameter=pointer.removeprefix("#/"))]) from None
+        fault = Fault(detail=f"is out of bounds: {detail}", parameter=pointer.removeprefix("#/"))
+        raise wrong_parameters([fault]) from None
 
 
 def _value(known: Mapping[str, Parameter], name: str, texts: list[str]) -> Any:
