@@ -193,6 +193,12 @@ class Runs(_Port):
             newest[run.dag_id] = max(run.execution_date, newest.get(run.dag_id, run.execution_date))
         return newest
 
+    async def latest(self) -> tuple[DagRun, ...]:
+        newest: dict[str, DagRun] = {}
+        for run in sorted(self.world.runs.values(), key=lambda run: (run.dag_id, run.execution_date, run.seq)):
+            newest[run.dag_id] = run
+        return tuple(newest.values())
+
     async def get(self, dag_id: str, run_id: str) -> DagRun:
         return find(self.world.runs, (dag_id, run_id))
 

@@ -75,6 +75,9 @@ class Runs(Protocol):
     async def newest_dates(self) -> Mapping[str, datetime]:
         """The latest execution date of each DAG that has runs."""
 
+    async def latest(self) -> tuple[DagRun, ...]:
+        """Of each DAG that has runs the one with the latest execution date, by DAG id; of several the one made last."""
+
     async def set_state(self, dag_id: str, run_id: str, state: RunState) -> DagRun:
         """Airflow's manual marking: success and failed end the run and its tasks; queued clears and reruns it."""
 

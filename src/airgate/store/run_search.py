@@ -57,6 +57,13 @@ def newest_dates(tx: Tx) -> dict[str, datetime]:
     return {row.dag_id: row.date for row in rows if row.date is not None}
 
 
+def latest(tx: Tx) -> tuple[DagRun, ...]:
+    """Of each DAG that has runs the one with the latest execution date, by DAG id; of several the one made last."""
+    newest = select(_RUN.c.seq).where(_RUN.c.dag_id == schema.dag.c.dag_id).order_by(*(by.desc() for by in _ORDER))
+    seqs = select(newest.limit(1).scalar_subquery()).select_from(schema.dag)
+    return tuple(map(runs.decode, tx.run(_SELECT.where(_RUN.c.seq.in_(seqs)).order_by(_RUN.c.dag_id))))
+
+
 def _with_runs(tx: Tx) -> Sequence[str]:
     return tx.run(select(_COUNT.c.dag_id).where(_COUNT.c.n > 0).distinct()).scalars().all()
 

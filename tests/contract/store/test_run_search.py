@@ -153,3 +153,23 @@ async def test_newest_dates_tell_of_every_dag_that_has_runs(database: Database) 
     )
 
     assert await database.read(run_search.newest_dates) == {"d": at(5), "other": datetime(2030, 1, 1, tzinfo=UTC)}
+
+
+async def test_latest_run_of_a_dag_is_the_newest_by_date_and_the_last_made_of_equals(database: Database) -> None:
+    def know(tx: Tx) -> None:
+        specs = [make_spec(name) for name in ("d", "other", "idle")]
+        dags.record_file(
+            tx, "f.py", specs, now=START, parse_seconds=0.1, paused_at_creation=False, new_id=lambda: make_run().id
+        )
+
+    await database.write(know)
+    await _insert(
+        database,
+        make_run("late", dag_id="other", run_after=at(9)),
+        make_run("later", dag_id="other", run_after=at(9)),
+        make_run("r1", logical_date=at(5)),
+        make_run("r2", logical_date=at(2)),
+    )
+
+    latest = await database.read(run_search.latest)
+    assert [(run.dag_id, run.run_id) for run in latest] == [("d", "r1"), ("other", "later")]

@@ -54,6 +54,10 @@ class LocalRuns:
         """See the port."""
         return await self._database.read(run_search.newest_dates)
 
+    async def latest(self) -> tuple[DagRun, ...]:
+        """See the port."""
+        return await self._database.read(run_search.latest)
+
     async def set_state(self, dag_id: str, run_id: str, state: RunState) -> DagRun:
         """See the port."""
         return await self._engine.control.set_run_state(dag_id, run_id, state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,14 +19,13 @@ from airgate.http.operations import Call
 from airgate.http.params import parse
 from airgate.http.replies import Reply, compact_json
 from airgate.model.errors import Conflict, NotFound
-from airgate.model.query import Listing, Order, Page, RunFilter, Span
+from airgate.model.query import RunSearch
 from airgate.model.run import DagRun
 from airgate.model.run_ids import generate
 from airgate.model.states import RunState, RunType
 from airgate.model.trigger import TriggerRequest
 
 _TRUE: Final = frozenset({"true", "t", "y", "yes", "1"})
-_BY_DATE: Final = Order("execution_date")
 _CHUNK: Final = 5000
 """Runs that are read at once. Lists of this dialect have no pages: they are all there is."""
 
@@ -139,10 +138,10 @@ async def list_runs(call: Call) -> list[dict[str, Any]] | Reply:
         dag = await find_active_dag(call)
     except Refusal as error:
         raise bad_request(error.text) from None
-    which = RunFilter(dag_ids=(dag.dag_id,), states=_states(call))
-    first = await call.deployment.runs.list(which, _BY_DATE, Page(_CHUNK))
-    if first.total <= len(first.items):
-        return [run_view(call, run) for run in first.items]
+    which = RunSearch(dag_ids=(dag.dag_id,), states=_states(call))
+    first = await call.deployment.runs.search(which, _CHUNK)
+    if len(first) < _CHUNK:
+        return [run_view(call, run) for run in first]
     return Reply(body=b"[", stream=_chunks(call, which, first))
 
 
@@ -152,20 +151,15 @@ def _states(call: Call) -> tuple[RunState, ...] | None:
     return _STATES.get(word, ()) if word else None
 
 
-async def _chunks(call: Call, which: RunFilter, listing: Listing[DagRun]) -> AsyncIterator[bytes]:
+async def _chunks(call: Call, which: RunSearch, found: Sequence[DagRun]) -> AsyncIterator[bytes]:
     """A long list, piece by piece, each read from where the one before it ended."""
     comma = b""
-    start, skipped = None, 0
-    while listing.items:
-        for run in listing.items:
+    while found:
+        for run in found:
             yield comma + compact_json(run_view(call, run))[:-1]
             comma = b","
-        last = listing.items[-1].execution_date
-        ties = sum(1 for run in reversed(listing.items) if run.execution_date == last)
-        skipped = ties + skipped if last == start else ties
-        start = last
-        which = msgspec.structs.replace(which, execution_date=Span(start=start))
-        listing = await call.deployment.runs.list(which, _BY_DATE, Page(_CHUNK, skipped))
+        after = (found[-1].execution_date, found[-1].seq)
+        found = await call.deployment.runs.search(msgspec.structs.replace(which, after=after), _CHUNK)
     yield b"]\n"
 
 
@@ -180,14 +174,5 @@ async def latest(call: Call) -> dict[str, Any]:
     """GET /latest_runs: of each DAG the run with the latest date."""
     assert call.caller is not None
     shown = visible(call.caller, Permission.RUNS_READ)
-    items = []
-    for dag_id in await call.deployment.dags.ids():
-        if shown is None or shown(dag_id):
-            items += await _latest_of(call, dag_id)
-    return {"items": items}
-
-
-async def _latest_of(call: Call, dag_id: str) -> list[dict[str, Any]]:
-    newest = Order("execution_date", descending=True)
-    found = await call.deployment.runs.list(RunFilter(dag_ids=(dag_id,)), newest, Page(1))
-    return [latest_view(call, run) for run in found.items]
+    newest = await call.deployment.runs.latest()
+    return {"items": [latest_view(call, run) for run in newest if shown is None or shown(run.dag_id)]}

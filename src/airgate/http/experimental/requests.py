@@ -11,7 +11,7 @@ from airgate.http.json_input import BadJson, read_json
 from airgate.http.operations import Call
 from airgate.model.dag import Dag, TaskSpec
 from airgate.model.errors import NotFound
-from airgate.model.query import Order, Page, RunFilter, Span
+from airgate.model.query import RunSearch
 from airgate.model.run import DagRun
 
 
@@ -63,9 +63,9 @@ def path_date(call: Call) -> datetime:
 async def run_at(call: Call, dag_id: str, date: datetime) -> DagRun | None:
     """The run of exactly this date; of several without a logical date, the first."""
     moment = date.astimezone(UTC)
-    which = RunFilter(dag_ids=(dag_id,), execution_date=Span(moment, moment))
-    found = await call.deployment.runs.list(which, Order("seq"), Page(1))
-    return found.items[0] if found.items else None
+    which = RunSearch(dag_ids=(dag_id,), after=(moment, -1))
+    found = await call.deployment.runs.search(which, 1)
+    return found[0] if found and found[0].execution_date == moment else None
 
 
 async def find_run(call: Call, date: datetime) -> DagRun:
