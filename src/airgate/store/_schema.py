@@ -232,6 +232,7 @@ task_instance = Table(
     _of_run("task_instance"),
     Index("uq_task_instance_id", "id", unique=True),
     _null_is_least("ix_task_instance_updated_at", "updated_at"),
+    Index("ix_task_instance_map_index", "map_index", "dag_id", "run_id", "task_id"),  # the order lists have by default
     _partial("ix_task_instance_in_pool", "pool", "state", "pool_slots", where=TASK_IN_POOL),
 )
 

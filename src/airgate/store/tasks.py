@@ -115,8 +115,11 @@ def of_runs(tx: Tx, run_keys: Sequence[tuple[str, str]]) -> tuple[TaskInstance, 
 
 def list_tasks(tx: Tx, which: TaskFilter, order: Order, page: Page) -> Listing[TaskInstance]:
     """One page of those that match. Raises InvalidInput (code ``order_field``) for an unknown field."""
-    natural = [unindexed(_TASK.c.dag_id), *_NATURAL[1:]] if _by_change(which) else _NATURAL
-    by = ordered(order, _SORTABLE, natural)
+    fields: dict[str, Any] = _SORTABLE
+    natural: tuple[Any, ...] = _NATURAL
+    if _by_change(which):
+        fields, natural = _SORTABLE | {"map_index": _TASK.c.map_index + 0}, (unindexed(_TASK.c.dag_id), *_NATURAL[1:])
+    by = ordered(order, fields, natural)
     conditions = _conditions(which)
     statement = _SELECT.select_from(_source(which, order)).where(*conditions).order_by(*by)
     return Listing(_MAPPING.decode_all(tx.run(paged(statement, page))), count(tx, which))

@@ -18,6 +18,7 @@ from airgate.model.states import RunState, TaskState
 from airgate.model.trigger import TriggerFilter, TriggerKey, TriggerState
 from airgate.store import audit, events, run_search, runs, tasks, triggers, xcoms
 from airgate.store.database import Database, Tx
+from airgate.store.run_index import RunIndex
 from airgate.store.triggers import Draft
 from tests.contract.store.builders import at, make_run, make_trigger, make_xcom
 
@@ -29,8 +30,13 @@ def listed(which: RunFilter, field: str, *, descending: bool = True) -> Callable
     return lambda tx: runs.list_runs(tx, which, Order(field, descending=descending), PAGE)
 
 
-def listed_tasks(which: TaskFilter) -> Callable[[Tx], Any]:
-    return lambda tx: tasks.list_tasks(tx, which, Order("start_date"), PAGE)
+def listed_tasks(which: TaskFilter, field: str = "start_date") -> Callable[[Tx], Any]:
+    return lambda tx: tasks.list_tasks(tx, which, Order(field), PAGE)
+
+
+def listed_far(order: Order) -> Callable[[Tx], Any]:
+    index = RunIndex(few=0)
+    return lambda tx: index.list_runs(tx, RunFilter(start_date=Span(at(0))), order, PAGE)
 
 
 def accepted(tx: Tx) -> Any:
@@ -84,6 +90,9 @@ CASES: dict[str, Callable[[Tx], Any]] = {
     "tasks of a run": listed_tasks(TaskFilter(dag_ids=("d",), run_ids=("r1",))),
     "running tasks": lambda tx: tasks.count(tx, TaskFilter(states=(TaskState.RUNNING,))),
     "changed tasks": listed_tasks(TaskFilter(updated_at=Span(at(1)))),
+    "tasks of a run as asked by default": listed_tasks(TaskFilter(dag_ids=("d",), run_ids=("r1",)), "map_index"),
+    "changed tasks as asked by default": listed_tasks(TaskFilter(updated_at=Span(at(1))), "map_index"),
+    **{f"far runs by {field}": listed_far(Order(field)) for field in ("seq", "dag_id", "updated_at", "conf")},
     "pool usage": tasks.pool_usage,
     "xcoms.put": lambda tx: xcoms.put(tx, make_xcom()),
     "xcoms.get": lambda tx: xcoms.values(tx, "d", "r1", "t", "k"),
@@ -104,6 +113,7 @@ FINE = (
     "SCAN task_instance USING INDEX ix_task_instance_in_pool",
     "SCAN task_instance USING COVERING INDEX ix_task_instance_in_pool",
     "SCAN run_count",
+    "SCAN run_block",
     "SCAN run_count USING INDEX sqlite_autoindex_run_count_1",
 )
 
@@ -125,7 +135,7 @@ def plan_of(tx: Tx, ask: Callable[[Tx], Any]) -> list[str]:
 @pytest.mark.parametrize("name", CASES)
 async def test_no_whole_table_is_read(sqlite_database: Database, name: str) -> None:
     def look(tx: Tx) -> list[str]:
-        runs.insert(tx, make_run())
+        runs.insert(tx, make_run(start_date=at(1)))
         return plan_of(tx, CASES[name])
 
     plan = await sqlite_database.write(look)
@@ -135,6 +145,13 @@ async def test_no_whole_table_is_read(sqlite_database: Database, name: str) -> N
         assert [step for step in scans if step != "SCAN run_count"] == ["SCAN dag_run"]
     else:
         assert [step for step in scans if step not in FINE] == []
+
+
+async def test_all_task_instances_are_not_sorted_to_be_listed_as_asked_by_default(sqlite_database: Database) -> None:
+    plan = await sqlite_database.write(plan_of, listed_tasks(TaskFilter(), "map_index"))
+
+    assert "SCAN task_instance USING INDEX ix_task_instance_map_index" in plan
+    assert [step for step in plan if "B-TREE" in step] == []
 
 
 async def test_whole_table_would_be_noticed(sqlite_database: Database) -> None:

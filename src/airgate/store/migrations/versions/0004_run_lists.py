@@ -1,4 +1,7 @@
-"""Versions of blocks of runs, by which the index of long lists notices what has changed."""
+"""Versions of blocks of runs, and task instances in the order of their lists.
+
+The versions are how the index of long lists notices what has changed.
+"""
 
 from __future__ import annotations
 
@@ -19,3 +22,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("block", name=op.f("pk_run_block")),
     )
     op.execute("INSERT INTO run_block (block, version) SELECT DISTINCT seq >> 10, 1 FROM dag_run")
+    op.create_index("ix_task_instance_map_index", "task_instance", ["map_index", "dag_id", "run_id", "task_id"])
