@@ -41,12 +41,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExecutionStatus(StrEnum):
-    """How far an execution is. The last three are final; ``CANCELLED`` fires only webhooks that ask for it by rule."""
+    """How far an execution is. All but the first are final.
+
+    ``CANCELLED`` fires only webhooks with a rule on STATUS. ``MISSED`` stands for an execution that did not come: it is
+    made up for webhooks that wait for absence, and never listed.
+    """
 
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    MISSED = "MISSED"
 
     @property
     def final(self) -> bool:

@@ -161,23 +161,22 @@ class DeliveryState(StrEnum):
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One firing of a webhook. Its id is sent as ``webhook-id`` with every attempt.
 
-    `event_seq` is the outbox row it was made of; (webhook, event, part) is unique, which is what makes evaluation
-    repeatable. `facts` is what templates are rendered from, so that a replay sends the same.
+    (webhook, cause) is unique, which is what makes evaluation repeatable: `cause` names the event, table, window or
+    replay it was made of. Templates are rendered from the execution as it was told, so that a replay sends the same.
     """
 
     id: UUID
     webhook_id: UUID
     workspace_id: UUID
-    execution_id: UUID | None
-    event_seq: int
-    part: str = ""
+    execution: UUID
+    """`id` of the stored execution; several deliveries share it."""
+    cause: str
     state: DeliveryState
     created_at: datetime
     next_attempt_at: datetime | None
     attempts: int = 0
     last_status: int | None = None
     reason: str | None = None
-    facts: dict[str, Any] = {}
     count: int = 1
     """Events it stands for, where the webhook coalesces."""
     replay_of: UUID | None = None
@@ -254,3 +253,17 @@ class BlockWindow(msgspec.Struct, frozen=True, kw_only=True):
     is_active: bool = True
     created_at: datetime
     updated_at: datetime
+
+
+class WebhookWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook that coalesces, gathers or waits for absence remembers, under a key, until `due_at`."""
+
+    webhook_id: UUID
+    key: str
+    opened_at: datetime
+    due_at: datetime | None
+    count: int = 0
+    execution: UUID | None = None
+    """The stored execution a delivery will be made of."""
+    seen: tuple[str, ...] = ()
+    """Jobs that have matched, where all of them have to."""
