@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -30,6 +31,7 @@ from airgate.store._types import SEQUENCE, TEXT, Id, Json, JsonOf, JsonValue, Mo
 RUN_UNFINISHED = text("dag_run.state IN ('queued', 'running')")
 RUN_FAILED = text("dag_run.state = 'failed'")
 RUN_TIMED = text("dag_run.run_type IN ('scheduled', 'backfill')")
+EVENT_OPEN = text("event.settled IS FALSE")
 STATES_IN_POOL = frozenset(
     {TaskState.SCHEDULED, TaskState.QUEUED, TaskState.RUNNING, TaskState.RESTARTING, TaskState.DEFERRED}
 )
@@ -323,6 +325,8 @@ event = Table(
     Column("dag_id", TEXT),
     Column("run_id", TEXT),
     Column("payload", JsonValue, nullable=False),
+    Column("settled", Boolean, nullable=False, server_default=false()),
+    _partial("ix_event_open", "seq", where=EVENT_OPEN),
     sqlite_autoincrement=True,
 )
 

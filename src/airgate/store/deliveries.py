@@ -59,7 +59,7 @@ def next_due(tx: Tx) -> datetime | None:
     return found
 
 
-def record(tx: Tx, items: Sequence[tuple[Delivery, Attempt | None]]) -> Sequence[None | Exception]:
+def record(tx: Tx, items: Sequence[tuple[Delivery, Attempt | None]]) -> Sequence[Exception | None]:
     """Overwrite deliveries as they are after an attempt, and keep the attempts; made for `Database.write_item`.
 
     A delivery that is no longer pending (it was cancelled meanwhile) keeps its state; its attempt is kept all the same.

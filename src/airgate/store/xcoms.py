@@ -97,6 +97,12 @@ def values(tx: Tx, dag_id: str, run_id: str, task_id: str, key: str) -> tuple[XC
     return tuple(map(_decode, tx.run(_SELECT.where(*conditions).order_by(_XCOM.c.map_index))))
 
 
+def of_key(tx: Tx, dag_id: str, run_id: str, key: str) -> tuple[XCom, ...]:
+    """The entries of all tasks of a run under one key, by their natural key."""
+    same = (_XCOM.c.dag_id == dag_id, _XCOM.c.run_id == run_id, _XCOM.c.key == key)
+    return tuple(map(_decode, tx.run(_SELECT.where(*same).order_by(*_NATURAL))))
+
+
 def prior(
     tx: Tx, dag_id: str, task_id: str, key: str, before_logical_date: datetime, map_index: int = -1
 ) -> XCom | None:
