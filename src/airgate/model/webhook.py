@@ -125,6 +125,8 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str = ""
     created_at: datetime
     updated_at: datetime
+    failing_since: datetime | None = None
+    """When the first of the attempts failed since one arrived; None while the newest arrived."""
     disabled_reason: str | None = None
     """Why Airgate switched it off itself; None where a person did, or where it is on."""
 

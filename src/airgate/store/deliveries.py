@@ -53,9 +53,13 @@ def due(tx: Tx, now: datetime, limit: int, *, but: Collection[UUID] = ()) -> tup
     )
 
 
-def next_due(tx: Tx) -> datetime | None:
-    """When the next pending delivery is due."""
-    found: datetime | None = tx.run(select(func.min(_DELIVERY.c.next_attempt_at)).where(_pending())).scalar()
+def next_due(tx: Tx, but: Collection[UUID] = (), but_webhooks: Collection[UUID] = ()) -> datetime | None:
+    """When the next pending delivery is due; without those in `but`, and those of the webhooks in `but_webhooks`."""
+    others = [_DELIVERY.c.id.not_in(but)] if but else []
+    if but_webhooks:
+        others.append(_DELIVERY.c.webhook_id.not_in(but_webhooks))
+    first = select(_DELIVERY.c.next_attempt_at).where(_pending(), *others).order_by(_DELIVERY.c.next_attempt_at)
+    found: datetime | None = tx.run(first.limit(1)).scalar()
     return found
 
 
