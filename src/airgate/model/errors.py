@@ -15,6 +15,8 @@ that turns a branch into its own wire form; nothing else of an error reaches a c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class AirgateError(Exception):
     """Something Airgate can explain.
@@ -38,6 +40,20 @@ class InvalidInput(AirgateError):
     """The request is wrong and stays wrong until it is changed."""
 
     default_code = "invalid_input"
+
+
+class InvalidFields(InvalidInput):
+    """Several things of a request are wrong, each at a place of its own.
+
+    Args:
+        faults: JSON pointers into the request (``/rules/0/operation``), and what is wrong there, as sentences.
+    """
+
+    default_code = "invalid_fields"
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{pointer}: {detail}" for pointer, detail in faults))
+        self.faults = tuple(faults)
 
 
 class NotFound(AirgateError):

@@ -115,7 +115,7 @@ class Dispatcher:
         for delivery, execution in found:
             if delivery.id not in self._open:
                 self._begin(delivery, execution)
-        return await self._wait(now, full)
+        return await self._wait(now)
 
     def _due(self, tx: Tx, now: datetime, full: frozenset[UUID]) -> list[tuple[Delivery, Execution]]:
         self._refresh(tx)
@@ -135,9 +135,9 @@ class Dispatcher:
             self._revision = revision
             self._known = {}
 
-    async def _wait(self, now: datetime, full: frozenset[UUID]) -> float:
+    async def _wait(self, now: datetime) -> float:
         paced = self._lanes.next_room()
-        due = await self._database.read(deliveries.next_due, tuple(self._open), full)
+        due = await self._database.read(deliveries.next_due, tuple(self._open), self._lanes.full())
         waits = [UNASKED]
         if due is not None and self._lanes.room:
             waits.append(max(0.0, (due - now).total_seconds()))
