@@ -56,7 +56,7 @@ class Deliveries:
         return await self._database.read(read)
 
     async def replay(self, workspace_id: UUID, delivery_id: UUID) -> Delivery:
-        """Send again: the same execution, under a new id, by the webhook as it is now. Raises Conflict while it is pending."""
+        """Send again: the same execution, under a new id, by the webhook as it is now. Conflict while it is pending."""
         found = await self._database.read(deliveries.get, workspace_id, delivery_id)
         if found.state is DeliveryState.PENDING:
             raise Conflict("This delivery has not ended yet.", code="delivery_pending")
