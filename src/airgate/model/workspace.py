@@ -11,6 +11,9 @@ import msgspec
 DEFAULT_WORKSPACE: Final = "default"
 """Name of the workspace that exists from the start, and holds the embedded deployment."""
 
+DEFAULT_WORKSPACE_ID: Final = UUID("00000000-0000-7000-8000-000000000001")
+"""Its id."""
+
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """The outer scope. `name` is unique, part of paths and of scopes of identities.

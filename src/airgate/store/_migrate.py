@@ -8,9 +8,12 @@ from sqlalchemy import Connection, inspect, text
 
 from airgate.model.admin import DEFAULT_POOL
 from airgate.model.errors import InvalidInput
+from airgate.model.workspace import DEFAULT_WORKSPACE, DEFAULT_WORKSPACE_ID, Workspace
+from airgate.store import _orchestration_schema as orchestration
 from airgate.store import _schema as schema
+from airgate.store._types import EPOCH, to_json
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision in `migrations/`; a test holds it against them."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -49,6 +52,9 @@ def create(connection: Connection) -> None:
     connection.execute(
         schema.pool.insert().values(name=DEFAULT_POOL, slots=128, description="Default pool", include_deferred=False)
     )
+    first = Workspace(id=DEFAULT_WORKSPACE_ID, name=DEFAULT_WORKSPACE, created_at=EPOCH, updated_at=EPOCH)
+    row = {"id": first.id, "name": first.name, "document": to_json(first)}
+    connection.execute(orchestration.workspace.insert().values(row))
     connection.execute(
         text(
             "CREATE TABLE alembic_version "

@@ -16,9 +16,6 @@ from airgate.store import meta
 from airgate.store._documents import Documents
 from airgate.store.database import Tx
 
-DEFAULT_ID: Final = UUID("00000000-0000-7000-8000-000000000001")
-"""Of the workspace that the schema begins with."""
-
 _REVISION: Final = "orchestration_revision"
 
 _WORKSPACES = Documents(Workspace, schema.workspace, "workspace")
