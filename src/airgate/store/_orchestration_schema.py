@@ -13,7 +13,7 @@ from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Large
 from airgate.model.job import ExecutionStatus
 from airgate.model.webhook import DeliveryState
 from airgate.store._schema import metadata
-from airgate.store._types import TEXT, Id, JsonValue, Moment, Word
+from airgate.store._types import TEXT, Id, JsonOf, JsonValue, Moment, Word
 
 DELIVERY_PENDING = text("delivery.state = 'pending'")
 
@@ -151,7 +151,7 @@ webhook_window = Table(
     Column("due_at", Moment, index=True),
     Column("count", Integer, nullable=False),
     Column("execution", Id),
-    Column("seen", JsonValue, nullable=False),
+    Column("seen", JsonOf(tuple[str, ...]), nullable=False),
 )
 
 hook = _document(
