@@ -1,0 +1,202 @@
+"""Hooks that come in: who may have sent this, and what it asks for. Pure.
+
+Signatures are made as their senders document them: GitHub (``X-Hub-Signature-256``), Stripe (``Stripe-Signature``),
+Slack (``X-Slack-Signature``) and Standard Webhooks. What has a time in it is refused when it is old, so that nobody can
+send it again later.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import msgspec
+
+from airgate.model.errors import InvalidInput, NotAuthenticated
+from airgate.model.states import TriggeredBy
+from airgate.model.trigger import TriggerRequest
+from airgate.model.webhook import Hook, HookScheme
+from airgate.orchestration.templates import Name, TemplateError, Unresolved, render_json, render_text
+
+TOLERANCE: Final = 300
+"""Seconds by which the sender's clock may differ from ours."""
+
+_DELIVERY_IDS: Final = {
+    HookScheme.GITHUB: "x-github-delivery",
+    HookScheme.STANDARD: "webhook-id",
+}
+_LONGEST_KEY: Final = 200
+
+Headers = Mapping[str, str]
+"""By lower-case name."""
+
+
+class Inbound(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that came to a hook."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+def verify(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
+    """Refuse a request that its sender did not sign. Raises NotAuthenticated, without saying more than which header."""
+    _VERIFIERS[hook.scheme](hook, secret, request, now)
+
+
+def _github(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
+    _compare("x-hub-signature-256", [_header(request, "x-hub-signature-256")], f"sha256={_hex(secret, request.body)}")
+
+
+def _stripe(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
+    parts = [part.partition("=") for part in _header(request, "stripe-signature").split(",")]
+    stamp = next((value for key, _, value in parts if key.strip() == "t"), "")
+    _check_age("stripe-signature", stamp, now)
+    signatures = [value for key, _, value in parts if key.strip() == "v1"]
+    _compare("stripe-signature", signatures, _hex(secret, stamp.encode() + b"." + request.body))
+
+
+def _slack(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
+    stamp = _header(request, "x-slack-request-timestamp")
+    _check_age("x-slack-request-timestamp", stamp, now)
+    expected = f"v0={_hex(secret, b'v0:' + stamp.encode() + b':' + request.body)}"
+    _compare("x-slack-signature", [_header(request, "x-slack-signature")], expected)
+
+
+def _standard(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
+    stamp = _header(request, "webhook-timestamp")
+    _check_age("webhook-timestamp", stamp, now)
+    signed = b".".join((_header(request, "webhook-id").encode(), stamp.encode(), request.body))
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = secret.encode()
+    expected = "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
+    _compare("webhook-signature", _header(request, "webhook-signature").split(" "), expected)
+
+
+def _token(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
+    name = hook.shared_in.lower()
+    given = _header(request, name)
+    _compare(name, [given.removeprefix("Bearer ") if name == "authorization" else given], secret)
+
+
+_VERIFIERS: Final[Mapping[HookScheme, Callable[[Hook, str, Inbound, datetime], None]]] = {
+    HookScheme.GITHUB: _github,
+    HookScheme.STRIPE: _stripe,
+    HookScheme.SLACK: _slack,
+    HookScheme.STANDARD: _standard,
+    HookScheme.TOKEN: _token,
+}
+
+
+def _header(request: Inbound, name: str) -> str:
+    found = request.headers.get(name)
+    if not found:
+        raise NotAuthenticated(f"The header {name} is missing.", code="hook_signature")
+    return found
+
+
+def _hex(secret: str, signed: bytes) -> str:
+    return hmac.new(secret.encode(), signed, sha256).hexdigest()
+
+
+def _compare(name: str, given: list[str], expected: str) -> None:
+    """Every candidate is compared, in constant time each."""
+    fits = [hmac.compare_digest(one.encode("utf-8", "replace"), expected.encode()) for one in given[:10]]
+    if not any(fits):
+        raise NotAuthenticated(f"The header {name} does not prove where this comes from.", code="hook_signature")
+
+
+def _check_age(name: str, stamp: str, now: datetime) -> None:
+    if not (stamp.isascii() and stamp.isdigit()) or abs(now.timestamp() - int(stamp[:12])) > TOLERANCE:
+        raise NotAuthenticated(
+            f"The time in {name} lies more than {TOLERANCE} s from this server's.", code="hook_timestamp"
+        )
+
+
+def challenge(hook: Hook, payload: Any) -> str | None:
+    """What Slack wants to hear when it makes itself known; None for every other request."""
+    if hook.scheme is HookScheme.SLACK and isinstance(payload, dict) and payload.get("type") == "url_verification":
+        return str(payload.get("challenge", ""))
+    return None
+
+
+def payload_of(request: Inbound) -> Any:
+    """The body as JSON: itself, or a form's fields, with a ``payload`` that holds JSON read as that. None: it is empty.
+
+    Raises:
+        InvalidInput: it is neither (code ``hook_payload``).
+    """
+    if not request.body.strip():
+        return None
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if media_type == "application/x-www-form-urlencoded":
+            fields = {
+                key: values[-1] for key, values in parse_qs(request.body.decode(), keep_blank_values=True).items()
+            }
+            return msgspec.json.decode(fields["payload"]) if "payload" in fields else fields
+        return msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"The body is neither JSON nor a form: {error}", code="hook_payload") from None
+
+
+def trigger_of(hook: Hook, request: Inbound, payload: Any) -> TriggerRequest:
+    """What a verified request asks for. Without a template the conf is the payload, where that is an object.
+
+    Raises:
+        InvalidInput: a template cannot be filled from this payload (code ``hook_template``).
+    """
+
+    def look_up(name: Name) -> Any:
+        match name.kind:
+            case "payload":
+                return _dig(name, payload)
+            case "headers" if (key := ".".join(name.path).lower()) in request.headers:
+                return request.headers[key]
+            case _:
+                raise Unresolved(name, "a hook reads payload and headers")
+
+    try:
+        conf = render_json(hook.conf, look_up) if hook.conf is not None else payload
+        run_id = render_text(hook.run_id, look_up) if hook.run_id is not None else None
+        key = render_text(hook.idempotency_key, look_up) if hook.idempotency_key is not None else None
+    except TemplateError as error:
+        raise InvalidInput(f"This payload does not fit the hook: {error}", code="hook_template") from None
+    return TriggerRequest(
+        dag_id=hook.dag_id,
+        run_id=run_id,
+        conf=conf if isinstance(conf, dict) else {} if conf is None else {"payload": conf},
+        triggered_by=TriggeredBy.REST_API,
+        triggering_user=f"hook {hook.name}",
+        idempotency_key=_key(hook, request, key),
+    )
+
+
+def _key(hook: Hook, request: Inbound, key: str | None) -> str | None:
+    """The hook's own key, else the sender's id of the delivery; what is too long stands for itself by its digest."""
+    if key is None:
+        header = _DELIVERY_IDS.get(hook.scheme)
+        key = request.headers.get(header) if header else None
+    if key is None:
+        return None
+    if len(key) > _LONGEST_KEY:
+        key = sha256(key.encode()).hexdigest()
+    return f"hook:{hook.name}:{key}"
+
+
+def _dig(name: Name, value: Any) -> Any:
+    for step in name.path:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isascii() and step.isdigit() and int(step[:9]) < len(value):
+            value = value[int(step[:9])]
+        else:
+            raise Unresolved(name, f"there is no '{step}'")
+    return value
