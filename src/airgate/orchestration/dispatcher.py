@@ -17,7 +17,7 @@ from airgate.model.event import Event
 from airgate.model.job import Execution
 from airgate.model.webhook import Attempt, Delivery, DeliveryState, Webhook
 from airgate.orchestration.outcome import Outcome, shown
-from airgate.orchestration.pacing import Lanes
+from airgate.orchestration.pacing import Lanes, Line
 from airgate.orchestration.performer import Performer, Work
 from airgate.orchestration.requests import Masker, Sources
 from airgate.orchestration.schedule import next_attempt
@@ -83,12 +83,14 @@ class Dispatcher:
         self._switched_off = switched_off
         self._awake = asyncio.Event()
         self._lanes = Lanes(OPEN, time.monotonic)
+        self._line = Line()
+        self._paced = False
         self._open: dict[UUID, asyncio.Task[None]] = {}
         self._known: dict[UUID, Known] = {}
         self._revision = -1
 
     def wake(self) -> None:
-        """There is something new, or room for it. Cheap; never raises."""
+        """There are new deliveries. Cheap; never raises."""
         self._awake.set()
 
     async def run(self) -> None:
@@ -108,42 +110,26 @@ class Dispatcher:
             await asyncio.gather(*self._open.values(), return_exceptions=True)
 
     async def step(self) -> float:
-        """Begin what is due and has room. Gives the seconds until there may be more to do unasked."""
+        """Read what is due, and begin what has room. Gives the seconds until there may be more to read unasked."""
         now = self._clock()
-        full = self._lanes.full()
-        found = await self._database.read(self._due, now, full)
-        for delivery, execution in found:
-            if delivery.id not in self._open:
-                self._begin(delivery, execution)
-        return await self._wait(now)
+        self._line.reading(self._lanes.full())
+        found, next_due = await self._database.read(self._due, now)
+        self._line.read(found)
+        self._begin_some()
+        if self._line.wants_more:
+            return 0.0
+        return UNASKED if next_due is None else min(UNASKED, max(0.0, (next_due - self._clock()).total_seconds()))
 
-    def _due(self, tx: Tx, now: datetime, full: frozenset[UUID]) -> list[tuple[Delivery, Execution]]:
-        self._refresh(tx)
-        room = min(AT_ONCE, self._lanes.room)
-        if room == 0:
-            return []
-        due = [one for one in deliveries.due(tx, now, room + len(self._open), but=full) if one.id not in self._open]
-        due = due[:room]
+    def _due(self, tx: Tx, now: datetime) -> tuple[list[tuple[Delivery, Execution]], datetime | None]:
+        revision = workspaces.revision(tx)
+        if revision != self._revision:
+            self._revision, self._known = revision, {}
+        apart, taken = self._line.left_out, self._line.taken
+        due = [one for one in deliveries.due(tx, now, AT_ONCE + len(taken), but=apart) if one.id not in taken]
         for webhook_id in {delivery.webhook_id for delivery in due} - self._known.keys():
             self._known[webhook_id] = _read(tx, webhook_id, now)
         executions = jobs.get_executions(tx, list({delivery.execution for delivery in due}))
-        return [(delivery, executions[delivery.execution]) for delivery in due]
-
-    def _refresh(self, tx: Tx) -> None:
-        revision = workspaces.revision(tx)
-        if revision != self._revision:
-            self._revision = revision
-            self._known = {}
-
-    async def _wait(self, now: datetime) -> float:
-        paced = self._lanes.next_room()
-        due = await self._database.read(deliveries.next_due, tuple(self._open), self._lanes.full())
-        waits = [UNASKED]
-        if due is not None and self._lanes.room:
-            waits.append(max(0.0, (due - now).total_seconds()))
-        if paced is not None:
-            waits.append(paced)
-        return min(waits)
+        return [(delivery, executions[delivery.execution]) for delivery in due], deliveries.first_after(tx, now)
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -152,20 +138,43 @@ class Dispatcher:
         except TimeoutError:
             pass
 
-    def _begin(self, delivery: Delivery, execution: Execution) -> None:
-        known = self._known[delivery.webhook_id]
-        webhook = known.webhook
-        if webhook is not None and not self._lanes.enter(webhook):
-            return
+    def _begin_some(self) -> None:
+        """Begin whatever stands in line and has room."""
+        for delivery, execution in self._line.waiting():
+            if self._lanes.room == 0:
+                return
+            known = self._known.get(delivery.webhook_id)
+            if known is None:  # something was changed since it was read: it is read again
+                self._line.drop(delivery.id)
+            elif known.webhook is None or self._lanes.enter(known.webhook):
+                self._begin(delivery, execution, known)
+        paced = self._lanes.next_room()
+        if paced is not None and not self._paced:
+            self._paced = True
+            asyncio.get_running_loop().call_later(paced, self._go_on)
+
+    def _go_on(self) -> None:
+        self._paced = False
+        self._begin_some()
+
+    def _begin(self, delivery: Delivery, execution: Execution, known: Known) -> None:
+        self._line.begin(delivery.id)
         task = asyncio.create_task(self._attempt(delivery, execution, known), name=f"delivery {delivery.id}")
         self._open[delivery.id] = task
-        task.add_done_callback(lambda _: self._left(delivery, webhook))
+        task.add_done_callback(lambda done: self._left(delivery, known.webhook, done))
 
-    def _left(self, delivery: Delivery, webhook: Webhook | None) -> None:
+    def _left(self, delivery: Delivery, webhook: Webhook | None, done: asyncio.Task[None]) -> None:
         self._open.pop(delivery.id, None)
+        self._line.end(delivery.id)
         if webhook is not None:
             self._lanes.leave(webhook.id)
-        self.wake()
+        if done.cancelled():
+            return
+        if done.exception() is not None:
+            log.error("An attempt failed by a mistake of ours", delivery=str(delivery.id), exc_info=done.exception())
+        self._begin_some()
+        if self._line.wants_more:
+            self.wake()
 
     async def _attempt(self, delivery: Delivery, execution: Execution, known: Known) -> None:
         began = self._clock()

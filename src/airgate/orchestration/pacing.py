@@ -1,13 +1,24 @@
-"""Room for attempts: so many in all, so many per webhook, so many per second. No I/O; a steady clock is passed in."""
+"""Who is attempted when: so many at once, per webhook and in all, so many per second, and a line of those that wait.
+
+No I/O; a steady clock is passed in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from airgate.model.webhook import Webhook
+from airgate.model.job import Execution
+from airgate.model.webhook import Delivery, Webhook
+
+LOW: Final = 100
+"""A line that is shorter wants more, where there is more."""
+MOST_OF_ONE: Final = 200
+"""Deliveries of one webhook that stand in line: a target that is slow must not fill it."""
 
 
 class _Lane(msgspec.Struct):
@@ -69,3 +80,62 @@ class Lanes:
         now = self._steady()
         waits = [lane.free_at - now for lane in self._lanes.values() if lane.open < lane.most and lane.free_at > now]
         return min(waits, default=None)
+
+
+class Line:
+    """Deliveries that are due, read ahead of the room for them.
+
+    A read takes a while, and what ends meanwhile is still due in what was read: `taken` covers both. It may be asked
+    on another thread while a read is under way, and does not change then but by growing.
+    """
+
+    def __init__(self) -> None:
+        self.left_out: frozenset[UUID] = frozenset()
+        """Webhooks that the present read is not to bring anything of."""
+        self.taken: frozenset[UUID] = frozenset()
+        """Deliveries that the present read brings in vain."""
+        self.wants_more = False
+        self._more = False
+        self._waiting: dict[UUID, tuple[Delivery, Execution]] = {}
+        self._open: set[UUID] = set()
+        self._ended: set[UUID] = set()
+
+    def reading(self, full: frozenset[UUID]) -> None:
+        """A read begins; the lanes of these webhooks are full."""
+        queued = Counter(delivery.webhook_id for delivery, _ in self._waiting.values())
+        self.left_out = full | {webhook_id for webhook_id, count in queued.items() if count >= MOST_OF_ONE}
+        self.taken = frozenset(self._waiting) | self._open
+        self._ended.clear()
+
+    def read(self, found: Iterable[tuple[Delivery, Execution]]) -> None:
+        """A read has ended with these."""
+        fresh = [(delivery, execution) for delivery, execution in found if delivery.id not in self._ended]
+        for delivery, execution in fresh:
+            self._waiting.setdefault(delivery.id, (delivery, execution))
+        self._more = bool(fresh) or bool(self.left_out)
+        self._consider()
+
+    def waiting(self) -> list[tuple[Delivery, Execution]]:
+        """Those in line, first come first served."""
+        return list(self._waiting.values())
+
+    def begin(self, delivery_id: UUID) -> None:
+        """One leaves the line to be attempted."""
+        del self._waiting[delivery_id]
+        self._open.add(delivery_id)
+        self._consider()
+
+    def end(self, delivery_id: UUID) -> None:
+        """Its attempt is over."""
+        self._open.discard(delivery_id)
+        self._ended.add(delivery_id)
+        self._consider()
+
+    def drop(self, delivery_id: UUID) -> None:
+        """One leaves the line to be read again."""
+        del self._waiting[delivery_id]
+        self._more = True
+        self._consider()
+
+    def _consider(self) -> None:
+        self.wants_more = self._more and len(self._waiting) < LOW

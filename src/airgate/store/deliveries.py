@@ -53,13 +53,10 @@ def due(tx: Tx, now: datetime, limit: int, *, but: Collection[UUID] = ()) -> tup
     )
 
 
-def next_due(tx: Tx, but: Collection[UUID] = (), but_webhooks: Collection[UUID] = ()) -> datetime | None:
-    """When the next pending delivery is due; without those in `but`, and those of the webhooks in `but_webhooks`."""
-    others = [_DELIVERY.c.id.not_in(but)] if but else []
-    if but_webhooks:
-        others.append(_DELIVERY.c.webhook_id.not_in(but_webhooks))
-    first = select(_DELIVERY.c.next_attempt_at).where(_pending(), *others).order_by(_DELIVERY.c.next_attempt_at)
-    found: datetime | None = tx.run(first.limit(1)).scalar()
+def first_after(tx: Tx, moment: datetime) -> datetime | None:
+    """When the first of the pending deliveries is due that are not due yet."""
+    later = (_pending(), _DELIVERY.c.next_attempt_at > moment)
+    found: datetime | None = tx.run(select(func.min(_DELIVERY.c.next_attempt_at)).where(*later)).scalar()
     return found
 
 
