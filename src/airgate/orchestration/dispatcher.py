@@ -140,14 +140,12 @@ class Dispatcher:
 
     def _begin_some(self) -> None:
         """Begin whatever stands in line and has room."""
-        for delivery, execution in self._line.waiting():
-            if self._lanes.room == 0:
-                return
-            known = self._known.get(delivery.webhook_id)
-            if known is None:  # something was changed since it was read: it is read again
-                self._line.drop(delivery.id)
-            elif known.webhook is None or self._lanes.enter(known.webhook):
-                self._begin(delivery, execution, known)
+        for webhook_id in self._line.webhooks():
+            known = self._known.get(webhook_id)
+            if known is None:  # something was changed since it was read
+                self._line.dissolve(webhook_id)
+            else:
+                self._begin_of(webhook_id, known)
         paced = self._lanes.next_room()
         if paced is not None and not self._paced:
             self._paced = True
@@ -157,8 +155,13 @@ class Dispatcher:
         self._paced = False
         self._begin_some()
 
+    def _begin_of(self, webhook_id: UUID, known: Known) -> None:
+        while self._line.has(webhook_id) and self._lanes.room > 0:
+            if known.webhook is not None and not self._lanes.enter(known.webhook):
+                return
+            self._begin(*self._line.take(webhook_id), known)
+
     def _begin(self, delivery: Delivery, execution: Execution, known: Known) -> None:
-        self._line.begin(delivery.id)
         task = asyncio.create_task(self._attempt(delivery, execution, known), name=f"delivery {delivery.id}")
         self._open[delivery.id] = task
         task.add_done_callback(lambda done: self._left(delivery, known.webhook, done))

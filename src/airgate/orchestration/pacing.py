@@ -5,7 +5,7 @@ No I/O; a steady clock is passed in.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 from uuid import UUID
@@ -19,6 +19,10 @@ LOW: Final = 100
 """A line that is shorter wants more, where there is more."""
 MOST_OF_ONE: Final = 200
 """Deliveries of one webhook that stand in line: a target that is slow must not fill it."""
+
+
+Standing = tuple[Delivery, Execution]
+"""A delivery that stands in line, and the execution it tells of."""
 
 
 class _Lane(msgspec.Struct):
@@ -83,10 +87,10 @@ class Lanes:
 
 
 class Line:
-    """Deliveries that are due, read ahead of the room for them.
+    """Deliveries that are due, read ahead of the room for them, by webhook.
 
-    A read takes a while, and what ends meanwhile is still due in what was read: `taken` covers both. It may be asked
-    on another thread while a read is under way, and does not change then but by growing.
+    A read takes a while, and what ends meanwhile is still due in what was read: it is known by `_ended`. What `left_out`
+    and `taken` say is for the read that is under way, on whichever thread, and changes only when the next begins.
     """
 
     def __init__(self) -> None:
@@ -94,48 +98,60 @@ class Line:
         """Webhooks that the present read is not to bring anything of."""
         self.taken: frozenset[UUID] = frozenset()
         """Deliveries that the present read brings in vain."""
-        self.wants_more = False
-        self._more = False
-        self._waiting: dict[UUID, tuple[Delivery, Execution]] = {}
-        self._open: set[UUID] = set()
+        self._waiting: dict[UUID, deque[Standing]] = {}
+        self._count = 0
+        self._known: set[UUID] = set()
         self._ended: set[UUID] = set()
+        self._more = False
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether it is short, and a read may bring more."""
+        return self._more and self._count < LOW
 
     def reading(self, full: frozenset[UUID]) -> None:
         """A read begins; the lanes of these webhooks are full."""
-        queued = Counter(delivery.webhook_id for delivery, _ in self._waiting.values())
-        self.left_out = full | {webhook_id for webhook_id, count in queued.items() if count >= MOST_OF_ONE}
-        self.taken = frozenset(self._waiting) | self._open
+        long = {webhook_id for webhook_id, line in self._waiting.items() if len(line) >= MOST_OF_ONE}
+        self.left_out = full | long
+        self.taken = frozenset(self._known)
         self._ended.clear()
 
-    def read(self, found: Iterable[tuple[Delivery, Execution]]) -> None:
+    def read(self, found: Iterable[Standing]) -> None:
         """A read has ended with these."""
-        fresh = [(delivery, execution) for delivery, execution in found if delivery.id not in self._ended]
-        for delivery, execution in fresh:
-            self._waiting.setdefault(delivery.id, (delivery, execution))
-        self._more = bool(fresh) or bool(self.left_out)
-        self._consider()
+        before = self._count
+        for standing in found:
+            delivery = standing[0]
+            if delivery.id not in self._ended and delivery.id not in self._known:
+                self._known.add(delivery.id)
+                self._waiting.setdefault(delivery.webhook_id, deque()).append(standing)
+                self._count += 1
+        self._more = self._count > before or bool(self.left_out)
 
-    def waiting(self) -> list[tuple[Delivery, Execution]]:
-        """Those in line, first come first served."""
-        return list(self._waiting.values())
+    def webhooks(self) -> tuple[UUID, ...]:
+        """Whose deliveries stand in line."""
+        return tuple(self._waiting)
 
-    def begin(self, delivery_id: UUID) -> None:
-        """One leaves the line to be attempted."""
-        del self._waiting[delivery_id]
-        self._open.add(delivery_id)
-        self._consider()
+    def has(self, webhook_id: UUID) -> bool:
+        """Whether anything of a webhook stands in line."""
+        return webhook_id in self._waiting
+
+    def take(self, webhook_id: UUID) -> Standing:
+        """The first of a webhook leaves the line to be attempted."""
+        line = self._waiting[webhook_id]
+        standing = line.popleft()
+        self._count -= 1
+        if not line:
+            del self._waiting[webhook_id]
+        return standing
 
     def end(self, delivery_id: UUID) -> None:
-        """Its attempt is over."""
-        self._open.discard(delivery_id)
+        """An attempt is over."""
+        self._known.discard(delivery_id)
         self._ended.add(delivery_id)
-        self._consider()
 
-    def drop(self, delivery_id: UUID) -> None:
-        """One leaves the line to be read again."""
-        del self._waiting[delivery_id]
+    def dissolve(self, webhook_id: UUID) -> None:
+        """Those of a webhook leave the line, to be read again."""
+        for delivery, _ in self._waiting.pop(webhook_id, ()):
+            self._known.discard(delivery.id)
+            self._count -= 1
         self._more = True
-        self._consider()
-
-    def _consider(self) -> None:
-        self.wants_more = self._more and len(self._waiting) < LOW

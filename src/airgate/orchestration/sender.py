@@ -8,22 +8,21 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-import httpcore
+import aiohttp
 import msgspec
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
-from airgate.orchestration.addresses import Address, may_go_to, parse
+from airgate.orchestration.addresses import may_go_to, parse
 from airgate.orchestration.requests import Rendered
 
 KEPT_BODY: Final = 16 * 1024
 """Bytes of an answer that are read; the rest is not waited for."""
-_POOLS: Final = 16
-_CONNECTIONS: Final = 512
-_IDLE_CONNECTIONS: Final = 64
+_SESSIONS: Final = 16
 _IDLE_SECONDS: Final = 15.0
+_LONGEST_HEAD: Final = 16 * 1024
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host and port. Raises OSError where there are none."""
@@ -67,7 +66,7 @@ class Sender:
     Obligations (each has a test):
       * a name is resolved once per connection, and only an address that was checked is connected to;
       * redirects, proxies of the environment, cookies and compressed answers do not exist here;
-      * whatever the target does, a try ends within its timeout, and no more of the answer than `KEPT_BODY` is kept;
+      * whatever the target does, a try ends in time, and no more of the answer than `KEPT_BODY` is kept;
       * an answer whose head has come counts, whatever becomes of its body.
 
     Args:
@@ -78,7 +77,7 @@ class Sender:
     def __init__(self, resolve: Resolve = resolve, tls: ssl.SSLContext | None = None) -> None:
         self._resolve = resolve
         self._tls = tls or ssl.create_default_context()
-        self._pools: OrderedDict[tuple[str, ...], httpcore.AsyncConnectionPool] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str, ...], aiohttp.ClientSession] = OrderedDict()
 
     async def send(
         self, request: Rendered, more: Mapping[str, str], *, allowed: Iterable[str] = (), seconds: float
@@ -93,127 +92,146 @@ class Sender:
     ) -> Answer:
         head: list[Answer] = []
         try:
+            url = _checked(request.url, allowed)
             async with asyncio.timeout(seconds):
-                return await self._exchange(request, more, allowed, seconds, head)
+                return await self._exchange(url, request, more, allowed, head)
         except TimeoutError:
             return head[0] if head else Answer(error=f"no answer within {seconds:g} s")
         except AddressRefused as error:
             return Answer(error=str(error), refused=True)
-        except (
-            httpcore.TimeoutException,
-            httpcore.NetworkError,
-            httpcore.ProtocolError,
-            OSError,
-            ssl.SSLError,
-        ) as error:
+        except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
+            refused = _refusal(error)
+            if refused is not None:
+                return Answer(error=str(refused), refused=True)
             return head[0] if head else Answer(error=_words(error))
-        except (httpcore.UnsupportedProtocol, ValueError) as error:
-            return Answer(error=_words(error), refused=True)
 
     async def _exchange(
-        self, request: Rendered, more: Mapping[str, str], allowed: tuple[str, ...], seconds: float, head: list[Answer]
+        self, url: URL, request: Rendered, more: Mapping[str, str], allowed: tuple[str, ...], head: list[Answer]
     ) -> Answer:
-        url = urlsplit(request.url)
-        headers = [("Host", url.netloc), ("Accept", "*/*"), ("User-Agent", "Airgate"), *request.headers, *more.items()]
-        if request.body or request.method in {"POST", "PUT", "PATCH"}:
-            headers.append(("Content-Length", str(len(request.body))))
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
-        pool = await self._pool(allowed)
-        async with pool.stream(
-            request.method,
-            request.url,
-            headers=[(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers],
-            content=request.body,
-            extensions={"timeout": timeouts},
+        headers = [("User-Agent", "Airgate"), ("Accept", "*/*"), *request.headers, *more.items()]
+        session = await self._session(allowed)
+        async with session.request(
+            request.method, url, headers=headers, data=request.body or None, allow_redirects=False
         ) as response:
-            answer = Answer(status=response.status, headers=_decoded(response.headers))
+            answer = Answer(status=response.status, headers=_decoded(response.raw_headers))
             head.append(answer)
-            body = await _beginning(response.aiter_stream())
+            body = await _beginning(response)
             return msgspec.structs.replace(answer, body=body)
 
-    async def _pool(self, allowed: tuple[str, ...]) -> httpcore.AsyncConnectionPool:
+    async def _session(self, allowed: tuple[str, ...]) -> aiohttp.ClientSession:
         """Connections are shared only among those who may go to the same networks."""
-        pool = self._pools.pop(allowed, None)
-        if pool is None:
-            pool = httpcore.AsyncConnectionPool(
-                ssl_context=self._tls,
-                max_connections=_CONNECTIONS,
-                max_keepalive_connections=_IDLE_CONNECTIONS,
-                keepalive_expiry=_IDLE_SECONDS,
-                network_backend=_Guarded(self._resolve, allowed),
-            )
-        self._pools[allowed] = pool
-        if len(self._pools) > _POOLS:
-            _, oldest = self._pools.popitem(last=False)
-            await oldest.aclose()
-        return pool
+        session = self._sessions.pop(allowed, None) or self._opened(allowed)
+        self._sessions[allowed] = session
+        if len(self._sessions) > _SESSIONS:
+            _, oldest = self._sessions.popitem(last=False)
+            await oldest.close()
+        return session
+
+    def _opened(self, allowed: tuple[str, ...]) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            resolver=_Guarded(self._resolve, allowed),
+            use_dns_cache=False,
+            ssl=self._tls,
+            limit=0,
+            keepalive_timeout=_IDLE_SECONDS,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept-Encoding", "Content-Type"),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            trust_env=False,
+            requote_redirect_url=False,
+            max_line_size=_LONGEST_HEAD,
+            max_field_size=_LONGEST_HEAD,
+        )
 
     async def close(self) -> None:
         """Close all connections."""
-        for pool in self._pools.values():
-            with suppress(Exception):
-                await pool.aclose()
-        self._pools.clear()
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
 
 
-class _Guarded(httpcore.AsyncNetworkBackend):
-    """Connects to addresses that were looked at, and to no other."""
+class _Guarded(AbstractResolver):
+    """Gives addresses that were looked at, and no other; connections go to what it gives."""
 
     def __init__(self, resolve: Resolve, allowed: tuple[str, ...]) -> None:
         self._resolve = resolve
         self._allowed = allowed
-        self._plain = httpcore.AnyIOBackend()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is the library's
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Called by the library for every new connection."""
-        trouble: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in await self._addresses(host, port):
-            try:
-                return await self._plain.connect_tcp(str(address), port, timeout, local_address, socket_options)
-            except (httpcore.NetworkError, httpcore.TimeoutException) as error:
-                trouble = error
-        raise trouble
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Called by the library for every new connection to a name."""
+        found = await self._resolve(host, port)
+        for text in found:
+            _refuse_private(host, text, self._allowed)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=text,
+                port=port,
+                family=socket.AF_INET6 if ":" in text else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for text in found
+        ]
 
-    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        """No delivery goes to a socket of this machine."""
-        raise httpcore.UnsupportedProtocol("deliveries go by TCP")
-
-    async def sleep(self, seconds: float) -> None:
-        """Called by the library between retries, of which there are none."""
-        await asyncio.sleep(seconds)
-
-    async def _addresses(self, host: str, port: int) -> list[Address]:
-        found = [parse(text) for text in await self._resolve(host.strip("[]"), port)]
-        for address in found:
-            if not may_go_to(address, self._allowed):
-                raise AddressRefused(
-                    f"{host} leads to {address}, which is not public; a workspace may allow its network"
-                )
-        return found
+    async def close(self) -> None:
+        """Called by the library."""
 
 
-async def _beginning(stream: Any) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in stream:
-        parts.append(part)
-        size += len(part)
-        if size >= KEPT_BODY:
-            break
-    return b"".join(parts)[:KEPT_BODY]
+def _checked(text: str, allowed: tuple[str, ...]) -> URL:
+    """The URL, whose host, where it is an address already, is looked at here: no resolver will be asked.
+
+    Raises:
+        AddressRefused: it is not allowed.
+        ValueError: it is no URL that can be sent to.
+    """
+    url = URL(text, encoded=True)
+    if url.scheme not in ("http", "https") or not url.host:
+        raise AddressRefused("the URL does not begin with https:// or http:// and a host")
+    try:
+        parse(url.host)
+    except ValueError:
+        return url
+    _refuse_private(url.host, url.host, allowed)
+    return url
+
+
+def _refuse_private(host: str, address: str, allowed: tuple[str, ...]) -> None:
+    if not may_go_to(parse(address), allowed):
+        raise AddressRefused(f"{host} leads to {address}, which is not public; a workspace may allow its network")
+
+
+def _refusal(error: BaseException) -> AddressRefused | None:
+    """The refusal behind an error of the library, if there is one."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, AddressRefused):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    body = b""
+    while len(body) < KEPT_BODY:
+        part = await response.content.read(KEPT_BODY - len(body))
+        if not part:
+            return body
+        body += part
+    response.close()  # whatever follows is not wanted, nor is the connection that it comes by
+    return body
 
 
 def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
     return tuple((key.decode("latin-1").lower(), value.decode("latin-1")) for key, value in headers)
 
 
-def _words(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return f"{type(error).__name__}: {text}" if text != type(error).__name__ else text
+def _words(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
