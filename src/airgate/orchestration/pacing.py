@@ -89,8 +89,8 @@ class Lanes:
 class Line:
     """Deliveries that are due, read ahead of the room for them, by webhook.
 
-    A read takes a while, and what ends meanwhile is still due in what was read: it is known by `_ended`. What `left_out`
-    and `taken` say is for the read that is under way, on whichever thread, and changes only when the next begins.
+    A read takes a while, and what ends meanwhile is still due in what was read: it is known by `_ended`. `left_out` and
+    `taken` are for the read that is under way, on whichever thread; they change only when the next begins.
     """
 
     def __init__(self) -> None:
