@@ -1,0 +1,98 @@
+"""The room as a whole: its parts, put together once, and what works in the background."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from airgate.deployments.ports import Deployment
+from airgate.model.webhook import Webhook
+from airgate.model.workspace import DEFAULT_WORKSPACE_ID
+from airgate.orchestration.block_windows import BlockWindows
+from airgate.orchestration.deliveries import Deliveries
+from airgate.orchestration.dispatcher import Dispatcher
+from airgate.orchestration.executions import Home
+from airgate.orchestration.hooks import Hooks
+from airgate.orchestration.jobs import Jobs
+from airgate.orchestration.outbox import Outbox
+from airgate.orchestration.performer import Performer
+from airgate.orchestration.ports import Mailer, StartRun, TellOwner
+from airgate.orchestration.sender import Sender
+from airgate.orchestration.trials import Trials
+from airgate.orchestration.webhooks import Webhooks
+from airgate.orchestration.workspaces import Secrets, Workspaces
+from airgate.store.database import Database
+
+
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """What the room is given."""
+
+    database: Database
+    deployments: Mapping[str, Deployment]
+    embedded: str
+    """Name of the deployment whose runs end in this database."""
+    address: str
+    """Of this server, for links."""
+    start_run: StartRun
+    mailer: Mailer
+    tell_owner: TellOwner
+    clock: Callable[[], datetime]
+    new_id: Callable[[], UUID]
+    random_bytes: Callable[[int], bytes]
+    random_text: Callable[[], str]
+    chance: Callable[[], float]
+    sender: Sender
+
+
+class Orchestration:
+    """Everything about what follows when a job ends, and what comes in the same way."""
+
+    def __init__(self, around: Around, blocks_changed: Callable[[], None]) -> None:
+        database, clock, new_id = around.database, around.clock, around.new_id
+        performer = Performer(around.sender, around.start_run, around.mailer)
+        self._around = around
+        self._telling: set[asyncio.Task[None]] = set()
+        self.dispatcher = Dispatcher(
+            database, performer, clock=clock, new_id=new_id, chance=around.chance, switched_off=self._switched_off
+        )
+        home = Home(around.embedded, DEFAULT_WORKSPACE_ID, around.address)
+        self.outbox = Outbox(database, home, clock=clock, new_id=new_id, queued=self.dispatcher.wake)
+        self.workspaces = Workspaces(database, clock=clock, new_id=new_id)
+        self.secrets = Secrets(database, clock=clock, new_id=new_id)
+        self.jobs = Jobs(
+            database, around.deployments, around.start_run, address=around.address, clock=clock, new_id=new_id,
+            ended=self.outbox.wake,
+        )  # fmt: skip
+        self.webhooks = Webhooks(
+            database, around=self.jobs.around, clock=clock, new_id=new_id, random_bytes=around.random_bytes
+        )
+        self.trials = Trials(database, performer, clock=clock, new_id=new_id)
+        self.deliveries = Deliveries(database, clock=clock, new_id=new_id, queued=self.dispatcher.wake)
+        self.hooks = Hooks(
+            database, around.start_run, deployments_of=self._deployments_of, clock=clock, new_id=new_id,
+            random_text=around.random_text,
+        )  # fmt: skip
+        self.blocks = BlockWindows(database, clock=clock, new_id=new_id, changed=blocks_changed)
+
+    async def run(self) -> None:
+        """Work in the background until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.outbox.run(), name="outbox")
+                group.create_task(self.dispatcher.run(), name="dispatcher")
+        finally:
+            await self._around.sender.close()
+
+    def _deployments_of(self, workspace: str) -> frozenset[str]:
+        return frozenset(name for name, one in self._around.deployments.items() if one.workspace == workspace)
+
+    def _switched_off(self, webhook: Webhook) -> None:
+        subject = f"Airgate switched off the webhook '{webhook.description}'"
+        text = f"{subject}: {webhook.disabled_reason}.\nSwitch it on again once its target works: {webhook.id}"
+        telling = asyncio.create_task(self._around.tell_owner(webhook.created_by, subject, text))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
