@@ -25,6 +25,7 @@ from airgate.model.audit import AuditEntry, AuditFilter
 from airgate.model.errors import AirgateError
 from airgate.model.query import Listing, Order, Page
 from airgate.model.trigger import Accepted, Followed, TriggerFilter, TriggerKey, TriggerRequest
+from airgate.orchestration.service import Orchestration
 
 
 class Authenticator(Protocol):
@@ -110,6 +111,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     base_path: str = ""
     """What comes before every path as clients see it, e.g. ``/airgate``: for whatever prints a URL."""
     proxies: Proxies = DIRECT
+    orchestration: Orchestration | None = None
     config: Mapping[str, Mapping[str, str]] = {}
     """Settings shown by dialects that can show them, by section. Never secrets."""
 

@@ -68,7 +68,7 @@ class Hooks:
         return await self._database.read(stored.get, workspace_id, hook_id)
 
     async def create(self, workspace_id: UUID, given: Hook, secret: str | None, by: str) -> tuple[Hook, str]:
-        """Make a hook of what was given. Gives its secret, which is made up where none is given: now and never again."""
+        """Make a hook. Gives its secret too, made up where none is given: now and never again."""
         now = self._clock()
         made = msgspec.structs.replace(
             given, id=self._new_id(), workspace_id=workspace_id, created_by=by, created_at=now, updated_at=now,
@@ -116,9 +116,7 @@ class Hooks:
         home = await self._database.read(workspaces.get, hook.workspace_id)
         faults = []
         if not _NAME.fullmatch(hook.name):
-            faults.append(
-                ("/name", "A name has 1 to 100 letters, digits, _, . and -, and begins with a letter or digit.")
-            )
+            faults.append(("/name", "A name has 1 to 100 letters, digits, _ . and -; the first is a letter or digit."))
         if hook.deployment not in self._deployments_of(home.name):
             faults.append(("/deployment", f"There is no deployment '{hook.deployment}' in this workspace."))
         if not hook.dag_id:

@@ -1,0 +1,1 @@
+"""The workspace API in the style of Erathos: workspaces, variables, secrets, jobs, webhooks and what became of them."""
