@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
+import random
+import secrets
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -34,8 +38,25 @@ from airgate.http.addresses import Proxies
 from airgate.http.cors import Cors
 from airgate.http.operations import Services
 from airgate.http.server import build_app
-from airgate.model.errors import Unavailable
-from airgate.settings import SECRETS, TABLE, HttpSettings, Settings, secret_key
+from airgate.model.errors import AirgateError, NotFound, Unavailable
+from airgate.model.run import DagRun
+from airgate.model.trigger import TriggerRequest
+from airgate.orchestration.mail import MailSettings as SmtpSettings
+from airgate.orchestration.mail import NoMailer, SmtpMailer
+from airgate.orchestration.ports import Mail, Mailer, MailFailed, MailRefused
+from airgate.orchestration.sender import Sender
+from airgate.orchestration.service import Around, Orchestration
+from airgate.settings import (
+    SECRETS,
+    TABLE,
+    HttpSettings,
+    MailSettings,
+    Settings,
+    SettingsError,
+    WebhookSettings,
+    secret_key,
+)
+from airgate.store import identities
 from airgate.store.database import Database
 from airgate.store.run_index import RunIndex
 from airgate.triggers.accept import Triggers
@@ -77,18 +98,23 @@ def serve(settings: Settings, announce: Announce) -> int:
 
 async def _serve(settings: Settings, announce: Announce) -> int:
     async with AsyncExitStack() as stack:
-        rooms = await build(settings, stack)
-        listening = _listen(settings.host, settings.port)
+        listening = _bound(settings.host, settings.port)
+        url = _url(settings.host, listening)
+        rooms = await build(settings, stack, address=(settings.public_url or url) + settings.base_path)
+        listening.listen(2048)
         server = _Server(_uvicorn_config(rooms.app))
         await rooms.engine.load()
+        await rooms.orchestration.blocks.load()
         created = await rooms.access.first_administrator(settings.admin.user, settings.admin.password)
         await preset_batch_key(rooms.database, settings.batch.shared_secret, clock=now, new_id=new_id)
         _spare_the_collector()
         _stop_on_signals(server, rooms.engine.scheduler.watch)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
         await server.answers.wait()
-        announce(url=_url(settings.host, listening) + settings.base_path, created=created)
+        announce(url=url + settings.base_path, created=created)
         await rooms.engine.start()
+        rooms.engine.scheduler.watch.ended = rooms.orchestration.outbox.wake
+        await stack.enter_async_context(_meanwhile(rooms.orchestration.run(), "orchestration"))
         await stack.enter_async_context(_meanwhile(_warm(rooms.database, rooms.index), "index of runs"))
         await serving
     return 0
@@ -97,16 +123,28 @@ async def _serve(settings: Settings, announce: Announce) -> int:
 class Rooms:
     """What `build` has put together."""
 
-    def __init__(self, app: ASGIApp, access: Access, engine: Engine, database: Database, index: RunIndex) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        engine: Engine,
+        database: Database,
+        index: RunIndex,
+        orchestration: Orchestration,
+    ) -> None:
         self.app = app
+        self.orchestration = orchestration
         self.index = index
         self.access = access
         self.engine = engine
         self.database = database
 
 
-async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
-    """Open the database and build every room. What must be closed again is left with `stack`."""
+async def build(settings: Settings, stack: AsyncExitStack, *, address: str) -> Rooms:
+    """Open the database and build every room. What must be closed again is left with `stack`.
+
+    `address`: of the server, for links.
+    """
     key = secret_key(settings)
     database = await Database.open(settings.database_url, secret=key)
     stack.push_async_callback(database.close)
@@ -128,13 +166,16 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
     audit = AuditLog(database, clock=now, days=settings.audit_days)
     stack.push_async_callback(_kept, audit)
     await stack.enter_async_context(_meanwhile(audit.run(), "audit log"))
+    triggers = Triggers(database, clock=now, new_id=new_id)
+    orchestration = _orchestration(settings, database, triggers, local, address)
     services = Services(
         access=access,
         accounts=access.accounts,
         roles=access.roles,
         tokens=access,
         audit=audit,
-        triggers=Triggers(database, clock=now, new_id=new_id),
+        triggers=triggers,
+        orchestration=orchestration,
         clock=now,
         secret=sha256(b"airgate http tokens" + key).digest(),
         version=__version__,
@@ -152,7 +193,90 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
         max_body=settings.http.max_body,
         cors=_cors(settings.http),
     )
-    return Rooms(app, access, engine, database, index)
+    return Rooms(app, access, engine, database, index, orchestration)
+
+
+def _orchestration(
+    settings: Settings, database: Database, triggers: Triggers, local: Deployment, address: str
+) -> Orchestration:
+    deployments = {local.name: local}
+    mailer = _mailer(settings.mail)
+    around = Around(
+        database=database,
+        deployments=deployments,
+        embedded=local.name,
+        address=address,
+        start_run=_StartRun(triggers, deployments),
+        mailer=mailer,
+        tell_owner=_TellOwner(database, mailer),
+        clock=now,
+        new_id=new_id,
+        random_bytes=os.urandom,
+        random_text=secrets.token_urlsafe,
+        chance=random.random,
+        sender=Sender(tls=_authorities(settings.webhooks)),
+        keep_days=settings.webhooks.keep_days,
+    )
+    return Orchestration(around, blocks_changed=lambda: None)
+
+
+class _StartRun:
+    """Implements `airgate.orchestration.ports.StartRun`."""
+
+    def __init__(self, triggers: Triggers, deployments: Mapping[str, Deployment]) -> None:
+        self._triggers = triggers
+        self._deployments = deployments
+
+    async def __call__(self, deployment: str, request: TriggerRequest) -> DagRun:
+        found = self._deployments.get(deployment)
+        if found is None:
+            raise NotFound(f"There is no deployment '{deployment}'", code="deployment_not_found")
+        return (await self._triggers.accept(found, request)).run
+
+
+class _TellOwner:
+    """Implements `airgate.orchestration.ports.TellOwner`: by the log, and by mail where an address is known."""
+
+    def __init__(self, database: Database, mailer: Mailer) -> None:
+        self._database = database
+        self._mailer = mailer
+
+    async def __call__(self, owner: str, subject: str, text: str) -> None:
+        log.warning(subject, owner=owner)
+        try:
+            identity, _ = await self._database.read(identities.by_name, owner)
+            if identity.profile.email:
+                mail = Mail(to=(identity.profile.email,), subject=subject, text=text, message_id=str(new_id()))
+                await self._mailer.send(mail)
+        except (AirgateError, MailFailed, MailRefused) as error:
+            log.info("The owner could not be told by mail", owner=owner, reason=str(error))
+
+
+def _mailer(mail: MailSettings) -> Mailer:
+    if mail.host is None:
+        return NoMailer()
+    chosen = SmtpSettings(
+        host=mail.host,
+        port=mail.port,
+        sender=mail.sender,
+        security=mail.security,
+        user=mail.user,
+        password=mail.password,
+    )
+    return SmtpMailer(chosen, now)
+
+
+def _authorities(webhooks: WebhookSettings) -> ssl.SSLContext:
+    """Raises SettingsError where the file of further authorities cannot be read."""
+    context = ssl.create_default_context()
+    if webhooks.authorities is not None:
+        try:
+            context.load_verify_locations(webhooks.authorities)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                f"webhooks.authorities: {webhooks.authorities} holds no certificates that can be read: {error}"
+            ) from error
+    return context
 
 
 @asynccontextmanager
@@ -316,12 +440,11 @@ def _stop_on_signals(server: _Server, watch: Watch) -> None:
         loop.add_signal_handler(number, stop)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((host, port))
-    listening.listen(2048)
     listening.setblocking(False)
     return listening
 

@@ -37,6 +37,10 @@ class Permission(StrEnum):
     USERS_EDIT = "users.edit"
     SERVICE_ACCOUNTS_READ = "service_accounts.read"
     SERVICE_ACCOUNTS_EDIT = "service_accounts.edit"
+    WEBHOOKS_READ = "webhooks.read"
+    WEBHOOKS_EDIT = "webhooks.edit"
+    SECRETS_EDIT = "secrets.edit"
+    WORKSPACES_EDIT = "workspaces.edit"
 
 
 _ADDED: dict[Role, frozenset[Permission]] = {
@@ -51,6 +55,7 @@ _ADDED: dict[Role, frozenset[Permission]] = {
             Permission.IMPORT_ERRORS_READ,
             Permission.POOLS_READ,
             Permission.SERVICE_ACCOUNTS_READ,
+            Permission.WEBHOOKS_READ,
         }
     ),
     Role.USER: frozenset(
@@ -73,9 +78,13 @@ _ADDED: dict[Role, frozenset[Permission]] = {
             Permission.CONNECTIONS_READ,
             Permission.CONNECTIONS_EDIT,
             Permission.CONFIG_READ,
+            Permission.WEBHOOKS_EDIT,
+            Permission.SECRETS_EDIT,
         }
     ),
-    Role.ADMIN: frozenset({Permission.AUDIT_READ, Permission.USERS_READ, Permission.USERS_EDIT}),
+    Role.ADMIN: frozenset(
+        {Permission.AUDIT_READ, Permission.USERS_READ, Permission.USERS_EDIT, Permission.WORKSPACES_EDIT}
+    ),
 }
 """What a role may do beyond the role before it."""
 

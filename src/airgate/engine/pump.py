@@ -103,6 +103,8 @@ class Pump:
             raise
         if batch.run is not None:
             self._watch.changed(batch.run.dag_id, batch.run.run_id)
+        if batch.events:
+            self._watch.ended()
         for action in batch.after:
             _act(action)
         for future in batch.waiters:

@@ -178,6 +178,8 @@ class Scheduler:
         else:
             self.roster.queue.add(run, fresh=False)
         self.watch.changed(run.dag_id, run.run_id)
+        if run.state.finished:
+            self.watch.ended()
         self._run_changed(run.dag_id)
 
     def _run_changed(self, dag_id: str) -> None:

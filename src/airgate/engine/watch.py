@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -10,6 +11,10 @@ from airgate.model.states import RunState
 
 RunKey: TypeAlias = tuple[str, str]
 """(dag id, run id)."""
+
+
+def _nothing() -> None:
+    pass
 
 
 class Topic:
@@ -50,6 +55,8 @@ class Watch:
     def __init__(self) -> None:
         self._topics: WeakValueDictionary[RunKey, Topic] = WeakValueDictionary()
         self.closed = False
+        self.ended: Callable[[], None] = _nothing
+        """Called when the end of a run, whichever, has been committed. To be cheap, and never to raise."""
 
     def topic(self, dag_id: str, run_id: str) -> Topic:
         """What tells of this run, for as long as the caller holds it."""

@@ -16,6 +16,7 @@ from airgate.access.decisions import Caller, Place
 from airgate.access.permissions import Permission
 from airgate.access.ports import Accounts, Roles, Tokens
 from airgate.access.rates import Standing
+from airgate.access.throttle import Throttle
 from airgate.deployments.ports import Deployment, Health
 from airgate.http.addresses import DIRECT, Proxies
 from airgate.http.audit_facts import claimed, fact, outcome, picked, short
@@ -26,6 +27,10 @@ from airgate.model.errors import AirgateError
 from airgate.model.query import Listing, Order, Page
 from airgate.model.trigger import Accepted, Followed, TriggerFilter, TriggerKey, TriggerRequest
 from airgate.orchestration.service import Orchestration
+
+
+FREE_FORGERIES: Final = 20
+"""Deliveries without a good signature in a row that cost an address nothing: secrets are mistyped, and rotated."""
 
 
 class Authenticator(Protocol):
@@ -112,6 +117,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What comes before every path as clients see it, e.g. ``/airgate``: for whatever prints a URL."""
     proxies: Proxies = DIRECT
     orchestration: Orchestration | None = None
+    floods: Throttle = msgspec.field(default_factory=lambda: Throttle(free=FREE_FORGERIES))
+    """Who sends to hooks what nobody signed, by hook and address."""
     config: Mapping[str, Mapping[str, str]] = {}
     """Settings shown by dialects that can show them, by section. Never secrets."""
 
@@ -128,6 +135,7 @@ class Call:
         "dialect",
         "event",
         "facts",
+        "found",
         "headers",
         "operation",
         "params",
@@ -151,6 +159,8 @@ class Call:
         self.query: Any = None
         self.raw_body: bytes = b""
         self.body: Any = None
+        self.found: Any = None
+        """What the dialect's checks have found out for its handlers."""
         self.caller: Caller | None = None
         self.address: str | None = None
         self.dialect: Dialect
@@ -276,6 +286,8 @@ class Check(msgspec.Struct, frozen=True):
 
     run: Callable[[Call], Awaitable[None] | None]
     applies: Callable[[Operation], bool]
+    early: bool = False
+    """Before the body is read: what it refuses costs no more than its headers."""
 
 
 class Guest(msgspec.Struct, frozen=True, kw_only=True):
@@ -307,5 +319,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Sent with every reply."""
     per_deployment: bool = True
     """Served for each deployment. False: once, with deployments in its paths."""
+    trailing_slash: bool = False
+    """Its paths end with a slash; requests may leave that out."""
     guest: Guest | None = None
     """Where else it is served, besides at its prefix."""

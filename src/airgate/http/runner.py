@@ -37,6 +37,8 @@ class _Route(NamedTuple):
     operation: Operation
     event: str
     writes: bool
+    early: tuple[Step, ...]
+    """Before the body is read."""
     steps: tuple[Step, ...]
 
 
@@ -76,6 +78,8 @@ class Runner:
         await self._send(reply, call, scope, send)
 
     async def _answer(self, call: Call, scope: Scope, receive: Receive, raw_path: bytes) -> Reply:
+        if self._dialect.trailing_slash and not raw_path.endswith(b"/"):
+            raw_path += b"/"
         segments = split_path(raw_path)
         method = scope["method"]
         if method == "OPTIONS":
@@ -89,12 +93,10 @@ class Runner:
         call.params = params
         call.raw_query = scope["query_string"]
         call.address = self._services.proxies.address(scope)
+        await _take(route.early, call)
         if route.operation.body is not None:
             call.raw_body = await _read(receive, self._max_body)
-        for step in route.steps:
-            waiting = step(call)
-            if waiting is not None:
-                await waiting
+        await _take(route.steps, call)
         result = await route.operation.handler(call)
         return result if isinstance(result, Reply) else self._dialect.encode(result)
 
@@ -152,7 +154,16 @@ async def _stream(first: bytes, following: AsyncIterator[bytes], send: Send) -> 
 def _route(dialect: Dialect, operation: Operation) -> _Route:
     event = operation.event or word(operation.method, operation.path)
     changes = writes(operation.method, operation.event, operation.permission)
-    return _Route(operation, event, changes, tuple(check.run for check in dialect.checks if check.applies(operation)))
+    checks = [check for check in dialect.checks if check.applies(operation)]
+    early = tuple(check.run for check in checks if check.early)
+    return _Route(operation, event, changes, early, tuple(check.run for check in checks if not check.early))
+
+
+async def _take(steps: tuple[Step, ...], call: Call) -> None:
+    for step in steps:
+        waiting = step(call)
+        if waiting is not None:
+            await waiting
 
 
 def _options(methods: tuple[str, ...]) -> Reply:

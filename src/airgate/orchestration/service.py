@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from airgate.deployments.ports import Deployment
 from airgate.model.webhook import Webhook
@@ -25,7 +27,15 @@ from airgate.orchestration.sender import Sender
 from airgate.orchestration.trials import Trials
 from airgate.orchestration.webhooks import Webhooks
 from airgate.orchestration.workspaces import Secrets, Workspaces
+from airgate.store import deliveries, jobs
 from airgate.store.database import Database
+
+_PRUNE_SECONDS: Final = 3600.0
+_PRUNED_AT_ONCE: Final = 500
+_AGAIN_AFTER: Final = 1.0
+"""Seconds after which what failed in the background is begun again."""
+
+log = structlog.get_logger(__name__)
 
 
 class Around(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +56,8 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     random_text: Callable[[], str]
     chance: Callable[[], float]
     sender: Sender
+    keep_days: int = 0
+    """Days that deliveries which have ended are kept; 0: for ever."""
 
 
 class Orchestration:
@@ -73,8 +85,7 @@ class Orchestration:
         self.trials = Trials(database, performer, clock=clock, new_id=new_id)
         self.deliveries = Deliveries(database, clock=clock, new_id=new_id, queued=self.dispatcher.wake)
         self.hooks = Hooks(
-            database, around.start_run, deployments_of=self._deployments_of, clock=clock, new_id=new_id,
-            random_text=around.random_text,
+            database, deployments_of=self._deployments_of, clock=clock, new_id=new_id, random_text=around.random_text
         )  # fmt: skip
         self.blocks = BlockWindows(database, clock=clock, new_id=new_id, changed=blocks_changed)
 
@@ -82,10 +93,26 @@ class Orchestration:
         """Work in the background until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self.outbox.run(), name="outbox")
-                group.create_task(self.dispatcher.run(), name="dispatcher")
+                group.create_task(_for_ever(self.outbox.run, "outbox"))
+                group.create_task(_for_ever(self.dispatcher.run, "dispatcher"))
+                if self._around.keep_days:
+                    group.create_task(_for_ever(self._keep_pruning, "pruning"))
         finally:
             await self._around.sender.close()
+
+    async def prune(self) -> int:
+        """Delete what ended longer ago than is kept. Gives how many deliveries and executions that were."""
+        before = self._around.clock() - timedelta(days=self._around.keep_days)
+        pruned = batch = await self._around.database.write(deliveries.prune, before, _PRUNED_AT_ONCE)
+        while batch == _PRUNED_AT_ONCE:
+            batch = await self._around.database.write(deliveries.prune, before, _PRUNED_AT_ONCE)
+            pruned += batch
+        return pruned + await self._around.database.write(jobs.prune, before)
+
+    async def _keep_pruning(self) -> None:
+        while True:
+            await self.prune()
+            await asyncio.sleep(_PRUNE_SECONDS)
 
     def _deployments_of(self, workspace: str) -> frozenset[str]:
         return frozenset(name for name, one in self._around.deployments.items() if one.workspace == workspace)
@@ -96,3 +123,13 @@ class Orchestration:
         telling = asyncio.create_task(self._around.tell_owner(webhook.created_by, subject, text))
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
+
+
+async def _for_ever(work: Callable[[], Coroutine[None, None, None]], name: str) -> None:
+    """Do this until cancelled. A mistake in it is logged, and it begins again: what it works on is in the store."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("A part of the orchestration failed, and begins again", part=name)
+            await asyncio.sleep(_AGAIN_AFTER)

@@ -171,7 +171,7 @@ def test_every_setting_has_one_variable_of_its_own() -> None:
 
 
 def test_secrets_cannot_be_given_on_a_command_line() -> None:
-    hidden = {"admin.password", "secret_key", "batch.shared_secret"}
+    hidden = {"admin.password", "secret_key", "batch.shared_secret", "mail.password"}
     assert {setting.name for setting in settings.TABLE if setting.option is None} == hidden
 
 

@@ -1,4 +1,4 @@
-"""Errors as Django REST framework prints them: ``{"field": ["message"]}`` for fields, ``{"detail": …}`` for the rest."""
+"""Errors as Django REST framework prints them: ``{"field": ["message"]}`` for fields, ``{"detail": …}`` otherwise."""
 
 from __future__ import annotations
 

@@ -77,8 +77,12 @@ MEANINGS: Final[dict[Permission, Meaning]] = {
     P.USERS_EDIT: Meaning((*_pairs("Users", *_WRITES), *_pairs("Roles", *_WRITES)), _pairs("Passwords", READ, EDIT)),
     P.SERVICE_ACCOUNTS_READ: Meaning(_pairs("Service Accounts", READ)),
     P.SERVICE_ACCOUNTS_EDIT: Meaning(_pairs("Service Accounts", *_WRITES)),
+    P.WEBHOOKS_READ: Meaning(_pairs("Webhooks", READ)),
+    P.WEBHOOKS_EDIT: Meaning(_pairs("Webhooks", *_WRITES)),
+    P.SECRETS_EDIT: Meaning(_pairs("Secrets", *_WRITES)),
+    P.WORKSPACES_EDIT: Meaning(_pairs("Workspaces", *_WRITES)),
 }
-"""Service accounts are no resource of Airflow's; the rest are its words."""
+"""Service accounts, webhooks, secrets and workspaces are no resources of Airflow's; the rest are its words."""
 
 _PAGES: Final = frozenset(
     {
