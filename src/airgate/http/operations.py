@@ -28,7 +28,6 @@ from airgate.model.query import Listing, Order, Page
 from airgate.model.trigger import Accepted, Followed, TriggerFilter, TriggerKey, TriggerRequest
 from airgate.orchestration.service import Orchestration
 
-
 FREE_FORGERIES: Final = 20
 """Deliveries without a good signature in a row that cost an address nothing: secrets are mistyped, and rotated."""
 

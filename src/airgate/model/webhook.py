@@ -233,6 +233,8 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     last_used_at: datetime | None = None
+    previous_until: datetime | None = None
+    """Until when the secret before this one is good too, where it was changed."""
 
 
 class BlockWindow(msgspec.Struct, frozen=True, kw_only=True):

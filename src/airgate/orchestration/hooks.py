@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,10 +14,9 @@ import msgspec
 
 from airgate.model.errors import InvalidFields, NotFound
 from airgate.model.query import Listing, Order, Page
-from airgate.model.run import DagRun
+from airgate.model.trigger import TriggerRequest
 from airgate.model.webhook import Hook, HookScheme
-from airgate.orchestration.inbound import Inbound, challenge, payload_of, trigger_of, verify
-from airgate.orchestration.ports import StartRun
+from airgate.orchestration.inbound import Inbound, greeting, payload_of, standard_key, trigger_of, verify
 from airgate.orchestration.templates import TemplateError, names_of
 from airgate.store import hooks as stored
 from airgate.store import workspaces
@@ -23,8 +24,20 @@ from airgate.store.database import Database
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _SHORTEST_SECRET: Final = 8
+_LONGEST_SECRET: Final = 500
+_STANDARD_BYTES: Final = range(16, 65)
+ROTATION: Final = timedelta(days=1)
+"""How long the secret before the present one is good: its sender is told of the new one meanwhile."""
 _TOUCH_AFTER: Final = timedelta(seconds=60)
 _KINDS: Final = frozenset({"payload", "headers"})
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A hook that is switched on, as somebody sends to it."""
+
+    hook: Hook
+    secrets: tuple[str, ...]
+    """The newest first."""
 
 
 class Hooks:
@@ -35,7 +48,6 @@ class Hooks:
 
     Args:
         database: where hooks are kept.
-        start_run: starts the run that a request asks for.
         deployments_of: names of a workspace's deployments.
         clock: the present time, aware.
         new_id: fresh UUIDv7s.
@@ -45,7 +57,6 @@ class Hooks:
     def __init__(
         self,
         database: Database,
-        start_run: StartRun,
         *,
         deployments_of: Callable[[str], frozenset[str]],
         clock: Callable[[], datetime],
@@ -53,7 +64,6 @@ class Hooks:
         random_text: Callable[[], str],
     ) -> None:
         self._database = database
-        self._start_run = start_run
         self._deployments_of = deployments_of
         self._clock = clock
         self._new_id = new_id
@@ -72,16 +82,30 @@ class Hooks:
         now = self._clock()
         made = msgspec.structs.replace(
             given, id=self._new_id(), workspace_id=workspace_id, created_by=by, created_at=now, updated_at=now,
-            last_used_at=None,
+            last_used_at=None, previous_until=None,
         )  # fmt: skip
-        chosen = secret if secret is not None else self._random_text()
+        chosen = secret if secret is not None else self._new_secret(given.scheme)
         await self._check(made, chosen)
         return await self._database.write(stored.create, made, chosen), chosen
 
-    async def update(self, workspace_id: UUID, hook_id: UUID, secret: str | None = None, **changes: Any) -> Hook:
-        """Change a hook; its secret too, where one is given."""
+    async def update(
+        self,
+        workspace_id: UUID,
+        hook_id: UUID,
+        secret: str | None = None,
+        *,
+        at_once: bool = False,
+        **changes: Any,
+    ) -> Hook:
+        """Change a hook; its secret too, where one is given.
+
+        The secret so far is good for `ROTATION` longer, or, `at_once`, no more: for one that others know.
+        """
         before = await self.get(workspace_id, hook_id)
-        after = msgspec.structs.replace(before, **changes, updated_at=self._clock())
+        now = self._clock()
+        if secret is not None:
+            changes["previous_until"] = None if at_once else now + ROTATION
+        after = msgspec.structs.replace(before, **changes, updated_at=now)
         await self._check(after, secret)
         return await self._database.write(stored.update, after, secret)
 
@@ -89,28 +113,36 @@ class Hooks:
         """Delete a hook; what comes for it finds nothing any more."""
         await self._database.write(stored.delete, workspace_id, hook_id)
 
-    async def receive(self, name: str, request: Inbound) -> DagRun | str:
-        """Take a request: the run it started, or the text its sender wants to hear first.
-
-        Raises:
-            NotFound: there is no such hook, or it is switched off.
-            NotAuthenticated: its sender did not sign it.
-            InvalidInput: it does not fit the hook.
-            Conflict, Unavailable: as accepting a trigger raises them.
-        """
-        hook, secret = await self._database.read(stored.by_name, name)
+    async def find(self, name: str) -> Known:
+        """The hook at ``/hooks/{name}``. Raises NotFound (code ``hook_not_found``): none, or one switched off."""
+        hook, secrets = await self._database.read(stored.by_name, name, self._clock())
         if not hook.is_active:
             raise NotFound(f"There is no hook '{name}'", code="hook_not_found")
-        now = self._clock()
-        verify(hook, secret, request, now)
+        return Known(hook=hook, secrets=secrets)
+
+    def read(self, known: Known, request: Inbound) -> TriggerRequest | dict[str, str]:
+        """What a request asks for; or the answer to a sender that only makes itself known.
+
+        Raises:
+            NotAuthenticated: its sender did not sign it.
+            InvalidInput: it does not fit the hook.
+        """
+        verify(known.hook, known.secrets, request, self._clock())
         payload = payload_of(request)
-        wanted = challenge(hook, payload)
-        if wanted is not None:
-            return wanted
-        run = await self._start_run(hook.deployment, trigger_of(hook, request, payload))
+        answer = greeting(known.hook, request, payload)
+        return answer if answer is not None else trigger_of(known.hook, request, payload)
+
+    async def used(self, hook: Hook) -> None:
+        """Note that a hook was used, to the minute."""
+        now = self._clock()
         if hook.last_used_at is None or now - hook.last_used_at >= _TOUCH_AFTER:
             await self._database.write(stored.touch, hook.id, now)
-        return run
+
+    def _new_secret(self, scheme: HookScheme) -> str:
+        made = self._random_text()
+        if scheme is HookScheme.STANDARD:
+            return "whsec_" + base64.b64encode(sha256(made.encode()).digest()).decode()
+        return made
 
     async def _check(self, hook: Hook, secret: str | None) -> None:
         home = await self._database.read(workspaces.get, hook.workspace_id)
@@ -121,14 +153,25 @@ class Hooks:
             faults.append(("/deployment", f"There is no deployment '{hook.deployment}' in this workspace."))
         if not hook.dag_id:
             faults.append(("/dag_id", "This field is required."))
-        if secret is not None and len(secret) < _SHORTEST_SECRET:
-            faults.append(("/secret", f"A secret has at least {_SHORTEST_SECRET} characters."))
+        if secret is not None and (fault := _secret_fault(hook.scheme, secret)) is not None:
+            faults.append(("/secret", fault))
         if hook.scheme is HookScheme.TOKEN and not hook.shared_in.strip():
             faults.append(("/shared_in", "Name the header that carries the token."))
         for field in ("conf", "run_id", "idempotency_key"):
             faults += _template_faults(f"/{field}", getattr(hook, field))
         if faults:
             raise InvalidFields(faults)
+
+
+def _secret_fault(scheme: HookScheme, secret: str) -> str | None:
+    """What is wrong with a secret. The sentence never holds it."""
+    if not _SHORTEST_SECRET <= len(secret) <= _LONGEST_SECRET:
+        return f"A secret has {_SHORTEST_SECRET} to {_LONGEST_SECRET} characters."
+    if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
+        return "A secret consists of printable ASCII characters, without spaces around it."
+    if scheme is HookScheme.STANDARD and len(standard_key(secret) or b"") not in _STANDARD_BYTES:
+        return "A secret of Standard Webhooks is 'whsec_' and the base64 of its key."
+    return None
 
 
 def _template_faults(pointer: str, value: Any) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -31,62 +31,87 @@ _DELIVERY_IDS: Final = {
     HookScheme.GITHUB: "x-github-delivery",
     HookScheme.STANDARD: "webhook-id",
 }
+"""Headers that name a delivery, the same however often it is sent."""
+_EVENT_IDS: Final = {HookScheme.STRIPE: "id", HookScheme.SLACK: "event_id"}
+"""Fields of the payload that do, where no header does."""
 _LONGEST_KEY: Final = 200
-
-Headers = Mapping[str, str]
-"""By lower-case name."""
+_MOST_SIGNATURES: Final = 10
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     """A request that came to a hook."""
 
     headers: dict[str, str]
+    """By lower-case name."""
     body: bytes
+    """As it came: signatures are of these very bytes."""
 
 
-def verify(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
-    """Refuse a request that its sender did not sign. Raises NotAuthenticated, without saying more than which header."""
-    _VERIFIERS[hook.scheme](hook, secret, request, now)
+def verify(hook: Hook, secrets: Sequence[str], request: Inbound, now: datetime) -> None:
+    """Refuse a request that none of the hook's secrets signed. Raises NotAuthenticated, which says what is wrong."""
+    given, prove = _VERIFIERS[hook.scheme](hook, request, now)
+    fits = False
+    for secret in secrets:
+        expected = prove(secret).encode()
+        for one in given[:_MOST_SIGNATURES]:  # every one is compared, in constant time each
+            fits |= hmac.compare_digest(one.encode("utf-8", "replace"), expected)
+    if not fits:
+        raise NotAuthenticated("The signature is not one of the hook's secret.", code="hook_signature")
 
 
-def _github(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
-    _compare("x-hub-signature-256", [_header(request, "x-hub-signature-256")], f"sha256={_hex(secret, request.body)}")
+Proof = tuple[list[str], Callable[[str], str]]
+"""The signatures a request bears, and the one it should bear, by the secret."""
 
 
-def _stripe(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
+def _github(hook: Hook, request: Inbound, now: datetime) -> Proof:
+    return [_header(request, "x-hub-signature-256")], lambda secret: f"sha256={_hex(secret, request.body)}"
+
+
+def _stripe(hook: Hook, request: Inbound, now: datetime) -> Proof:
     parts = [part.partition("=") for part in _header(request, "stripe-signature").split(",")]
     stamp = next((value for key, _, value in parts if key.strip() == "t"), "")
     _check_age("stripe-signature", stamp, now)
-    signatures = [value for key, _, value in parts if key.strip() == "v1"]
-    _compare("stripe-signature", signatures, _hex(secret, stamp.encode() + b"." + request.body))
+    signatures = [value.strip() for key, _, value in parts if key.strip() == "v1"]
+    return signatures, lambda secret: _hex(secret, stamp.encode() + b"." + request.body)
 
 
-def _slack(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
+def _slack(hook: Hook, request: Inbound, now: datetime) -> Proof:
     stamp = _header(request, "x-slack-request-timestamp")
     _check_age("x-slack-request-timestamp", stamp, now)
-    expected = f"v0={_hex(secret, b'v0:' + stamp.encode() + b':' + request.body)}"
-    _compare("x-slack-signature", [_header(request, "x-slack-signature")], expected)
+    signed = b"v0:" + stamp.encode() + b":" + request.body
+    return [_header(request, "x-slack-signature")], lambda secret: f"v0={_hex(secret, signed)}"
 
 
-def _standard(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
+def _standard(hook: Hook, request: Inbound, now: datetime) -> Proof:
     stamp = _header(request, "webhook-timestamp")
     _check_age("webhook-timestamp", stamp, now)
     signed = b".".join((_header(request, "webhook-id").encode(), stamp.encode(), request.body))
+
+    def prove(secret: str) -> str:
+        key = standard_key(secret) or secret.encode()
+        return "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
+
+    return _header(request, "webhook-signature").split(" "), prove
+
+
+def standard_key(secret: str) -> bytes | None:
+    """The key that a secret of Standard Webhooks stands for; None: it is not one."""
     try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
-        key = secret.encode()
-    expected = "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
-    _compare("webhook-signature", _header(request, "webhook-signature").split(" "), expected)
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        return None
 
 
-def _token(hook: Hook, secret: str, request: Inbound, now: datetime) -> None:
-    name = hook.shared_in.lower()
+def _token(hook: Hook, request: Inbound, now: datetime) -> Proof:
+    name = hook.shared_in.strip().lower()
     given = _header(request, name)
-    _compare(name, [given.removeprefix("Bearer ") if name == "authorization" else given], secret)
+    if name == "authorization":
+        scheme, _, credential = given.partition(" ")
+        given = credential.strip() if scheme.lower() == "bearer" else given
+    return [given], str
 
 
-_VERIFIERS: Final[Mapping[HookScheme, Callable[[Hook, str, Inbound, datetime], None]]] = {
+_VERIFIERS: Final[Mapping[HookScheme, Callable[[Hook, Inbound, datetime], Proof]]] = {
     HookScheme.GITHUB: _github,
     HookScheme.STRIPE: _stripe,
     HookScheme.SLACK: _slack,
@@ -106,13 +131,6 @@ def _hex(secret: str, signed: bytes) -> str:
     return hmac.new(secret.encode(), signed, sha256).hexdigest()
 
 
-def _compare(name: str, given: list[str], expected: str) -> None:
-    """Every candidate is compared, in constant time each."""
-    fits = [hmac.compare_digest(one.encode("utf-8", "replace"), expected.encode()) for one in given[:10]]
-    if not any(fits):
-        raise NotAuthenticated(f"The header {name} does not prove where this comes from.", code="hook_signature")
-
-
 def _check_age(name: str, stamp: str, now: datetime) -> None:
     if not (stamp.isascii() and stamp.isdigit()) or abs(now.timestamp() - int(stamp[:12])) > TOLERANCE:
         raise NotAuthenticated(
@@ -120,10 +138,12 @@ def _check_age(name: str, stamp: str, now: datetime) -> None:
         )
 
 
-def challenge(hook: Hook, payload: Any) -> str | None:
-    """What Slack wants to hear when it makes itself known; None for every other request."""
+def greeting(hook: Hook, request: Inbound, payload: Any) -> dict[str, str] | None:
+    """The answer to a sender that only makes itself known, and wants no run; None for every other request."""
     if hook.scheme is HookScheme.SLACK and isinstance(payload, dict) and payload.get("type") == "url_verification":
-        return str(payload.get("challenge", ""))
+        return {"challenge": str(payload.get("challenge", ""))}
+    if hook.scheme is HookScheme.GITHUB and request.headers.get("x-github-event") == "ping":
+        return {"pong": hook.name}
     return None
 
 
@@ -143,7 +163,7 @@ def payload_of(request: Inbound) -> Any:
             }
             return msgspec.json.decode(fields["payload"]) if "payload" in fields else fields
         return msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"The body is neither JSON nor a form: {error}", code="hook_payload") from None
 
 
@@ -175,20 +195,26 @@ def trigger_of(hook: Hook, request: Inbound, payload: Any) -> TriggerRequest:
         conf=conf if isinstance(conf, dict) else {} if conf is None else {"payload": conf},
         triggered_by=TriggeredBy.REST_API,
         triggering_user=f"hook {hook.name}",
-        idempotency_key=_key(hook, request, key),
+        idempotency_key=_key(hook, key if key is not None else _delivery_id(hook, request, payload)),
     )
 
 
-def _key(hook: Hook, request: Inbound, key: str | None) -> str | None:
-    """The hook's own key, else the sender's id of the delivery; what is too long stands for itself by its digest."""
-    if key is None:
-        header = _DELIVERY_IDS.get(hook.scheme)
-        key = request.headers.get(header) if header else None
+def _delivery_id(hook: Hook, request: Inbound, payload: Any) -> str | None:
+    """What the sender itself calls this delivery."""
+    if (header := _DELIVERY_IDS.get(hook.scheme)) is not None:
+        return request.headers.get(header)
+    field = _EVENT_IDS.get(hook.scheme)
+    found = payload.get(field) if field is not None and isinstance(payload, dict) else None
+    return found if isinstance(found, str) and found else None
+
+
+def _key(hook: Hook, key: str | None) -> str | None:
+    """A key that no other hook has. One that is long, or holds odd signs, stands for itself by its digest."""
     if key is None:
         return None
-    if len(key) > _LONGEST_KEY:
-        key = sha256(key.encode()).hexdigest()
-    return f"hook:{hook.name}:{key}"
+    if len(key) > _LONGEST_KEY or not (key.isascii() and key.isprintable()):
+        key = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"hook:{hook.id}:{key}"
 
 
 def _dig(name: Name, value: Any) -> Any:

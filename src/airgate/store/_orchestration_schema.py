@@ -160,6 +160,7 @@ hook = _document(
     Column("name", TEXT, nullable=False, unique=True),
     *_dates(),
     Column("secret", LargeBinary, nullable=False),
+    Column("previous_secret", LargeBinary),
 )
 
 block_window = _document("block_window", _workspace_id(), Column("name", TEXT, nullable=False), *_dates())

@@ -31,12 +31,18 @@ def get(tx: Tx, workspace_id: UUID, hook_id: UUID) -> Hook:
     return _HOOKS.get(tx, hook_id, _HOOK.c.workspace_id == workspace_id)
 
 
-def by_name(tx: Tx, name: str) -> tuple[Hook, str]:
-    """A hook of any workspace and its secret, by the name in its path. Raises NotFound (code ``hook_not_found``)."""
-    row = tx.run(select(_HOOK.c.id, _HOOK.c.secret).where(_HOOK.c.name == name)).first()
+def by_name(tx: Tx, name: str, now: datetime) -> tuple[Hook, tuple[str, ...]]:
+    """A hook of any workspace by the name in its path, and its secrets that are good at `now`, the newest first.
+
+    Raises NotFound (code ``hook_not_found``).
+    """
+    row = tx.run(select(_HOOK.c.id, _HOOK.c.secret, _HOOK.c.previous_secret).where(_HOOK.c.name == name)).first()
     if row is None:
         raise NotFound(f"There is no hook '{name}'", code="hook_not_found")
-    return _HOOKS.get(tx, row.id), tx.unlock(row.secret) or ""
+    hook = _HOOKS.get(tx, row.id)
+    rotating = hook.previous_until is not None and now < hook.previous_until
+    secrets = (tx.unlock(row.secret), tx.unlock(row.previous_secret) if rotating else None)
+    return hook, tuple(secret for secret in secrets if secret)
 
 
 def list_hooks(tx: Tx, workspace_id: UUID, order: Order, page: Page) -> Listing[Hook]:
@@ -45,15 +51,18 @@ def list_hooks(tx: Tx, workspace_id: UUID, order: Order, page: Page) -> Listing[
 
 
 def update(tx: Tx, hook: Hook, secret: str | None = None) -> Hook:
-    """Overwrite a hook; its secret too, where one is given. Raises NotFound, and Conflict where its name is taken."""
-    more = {} if secret is None else {"secret": tx.lock(secret)}
+    """Overwrite a hook; its secret too, where one is given: the one so far is then the previous one.
+
+    Raises NotFound, and Conflict where its name is taken.
+    """
+    more = {} if secret is None else {"secret": tx.lock(secret), "previous_secret": _HOOK.c.secret}
     return _HOOKS.update(tx, hook, **more)
 
 
 def touch(tx: Tx, hook_id: UUID, at: datetime) -> None:
     """Note when a hook was last used. One deleted meanwhile is no error."""
     hook = _HOOKS.first(tx, _HOOK.c.id == hook_id)
-    if hook is not None:
+    if hook is not None and (hook.last_used_at is None or hook.last_used_at < at):
         _HOOKS.update(tx, msgspec.structs.replace(hook, last_used_at=at))
 
 

@@ -315,15 +315,26 @@ async def test_hook_is_found_by_its_name_with_its_secret(database: Database) -> 
         conf={"a": "${{payload.b}}"}, created_at=at(0), updated_at=at(0),
     )  # fmt: skip
     await database.write(hooks.create, hook, "s3cret")
-    assert await database.read(hooks.by_name, "github") == (hook, "s3cret")
+    assert await database.read(hooks.by_name, "github", at(0)) == (hook, ("s3cret",))
     await database.write(hooks.touch, hook.id, at(5))
-    found, _ = await database.read(hooks.by_name, "github")
+    found, _ = await database.read(hooks.by_name, "github", at(5))
     assert found.last_used_at == at(5)
     with pytest.raises(Conflict):
         await database.write(hooks.create, msgspec.structs.replace(hook, id=uuid7()), "x")
     await database.write(hooks.delete, HOME, hook.id)
     with pytest.raises(NotFound):
-        await database.read(hooks.by_name, "github")
+        await database.read(hooks.by_name, "github", at(5))
+
+
+async def test_secret_before_the_present_one_is_good_until_its_time(database: Database) -> None:
+    hook = Hook(
+        id=uuid7(), workspace_id=HOME, name="github", scheme=HookScheme.GITHUB, deployment="local", dag_id="d",
+        created_at=at(0), updated_at=at(0),
+    )  # fmt: skip
+    await database.write(hooks.create, hook, "first")
+    await database.write(hooks.update, msgspec.structs.replace(hook, previous_until=at(60)), "second")
+    assert (await database.read(hooks.by_name, "github", at(59)))[1] == ("second", "first")
+    assert (await database.read(hooks.by_name, "github", at(60)))[1] == ("second",)
 
 
 async def test_block_windows_are_kept(database: Database) -> None:

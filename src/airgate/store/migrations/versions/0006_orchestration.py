@@ -187,7 +187,13 @@ def _deliveries() -> None:
 def _hooks() -> None:
     _document(
         "hook",
-        [_column("workspace_id", ID), _column("name", TEXT), *_dates(), _column("secret", sa.LargeBinary())],
+        [
+            _column("workspace_id", ID),
+            _column("name", TEXT),
+            *_dates(),
+            _column("secret", sa.LargeBinary()),
+            _column("previous_secret", sa.LargeBinary(), empty=True),
+        ],
         _of("hook", "workspace_id", "workspace"),
         _unique("hook", "name"),
     )
