@@ -262,6 +262,7 @@ _ADMIN: Final = (
     _ask("POST", "/variables", None, {"key": "v1", "value": 1}),
     _get("/variables"),
     _get("/variables", "/variables?order_by=description"),
+    _get("/variables", "/variables?order_by=-value"),
     _get("/variables/{variable_key}", "/variables/v1"),
     _get("/variables/{variable_key}", "/variables/nope"),
     _ask("PATCH", "/variables/{variable_key}", "/variables/v1", {"key": "v1", "value": "2"}),
