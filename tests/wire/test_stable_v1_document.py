@@ -16,6 +16,8 @@ from openapi_spec_validator import validate
 from airgate.http.params import compiled
 from airgate.http.server import build_app
 from airgate.http.stable_v1.dialect import OPERATIONS, STABLE_V1
+from tests.conformance.wire.beside import table
+from tests.conformance.wire.stable_v1 import REQUESTS
 from tests.support.stable_v1_document import DESCRIBED, DOCUMENT, matching, misfit
 from tests.support.stable_v1_world import recorded_world, services_for
 
@@ -55,6 +57,16 @@ def test_documented_operations_are_those_of_the_table() -> None:
     }
     served = {(operation.method, plain(operation.path)) for operation in STABLE_V1.operations}
     assert documented == served
+
+
+def test_conformance_page_has_the_table_of_what_is_compared() -> None:
+    page = (PAGE.parents[1] / "conformance.md").read_text(encoding="utf-8")
+    assert "\n".join(table(REQUESTS)) in page
+
+
+def test_every_operation_is_compared_with_airflow() -> None:
+    compared = {request.operation for request in REQUESTS}
+    assert {f"{operation.method} {plain(operation.path)}" for operation in OPERATIONS} <= compared
 
 
 def test_document_is_valid_openapi() -> None:

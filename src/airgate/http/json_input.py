@@ -19,8 +19,16 @@ class BadJson(Exception):
     """The text is no JSON, or more than is taken. The message says which, for the client."""
 
 
-def read_json(raw: bytes) -> Any:
-    """The value of a JSON text.
+class TooDeep(BadJson):
+    """Nested more than `DEEPEST` levels deep."""
+
+
+class HugeNumber(BadJson):
+    """An integer that does not fit 64 bits."""
+
+
+def read_json(raw: bytes, *, nul: bool = False) -> Any:
+    """The value of a JSON text. `nul`: NUL characters pass, for who looks for them later.
 
     Raises:
         BadJson: no JSON, or nested too deeply, or with an integer beyond 64 bits or a NUL character in it.
@@ -35,13 +43,13 @@ def read_json(raw: bytes) -> Any:
         raise _too_deep()
     if _LONG_NUMBER.search(raw) is not None:
         _refuse_huge_numbers(value)
-    if _NUL in raw:
+    if _NUL in raw and not nul:
         _refuse_nul(value)
     return value
 
 
-def _too_deep() -> BadJson:
-    return BadJson(f"The JSON is nested more than {DEEPEST} levels deep")
+def _too_deep() -> TooDeep:
+    return TooDeep(f"The JSON is nested more than {DEEPEST} levels deep")
 
 
 def _depth(value: Any) -> int:
@@ -63,7 +71,7 @@ def _refuse_huge_numbers(value: Any) -> None:
     try:
         msgspec.msgpack.encode(value)
     except OverflowError as error:
-        raise BadJson("The JSON holds an integer that does not fit 64 bits") from error
+        raise HugeNumber("The JSON holds an integer that does not fit 64 bits") from error
 
 
 def _refuse_nul(value: Any) -> None:

@@ -73,8 +73,8 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
 class RunSearch(msgspec.Struct, frozen=True, kw_only=True):
     """Which DAG runs to walk through by execution date. None means no restriction, an empty tuple matches nothing.
 
-    `run_id_like`: the run id matches this pattern, in which ``%`` stands for any characters and ``_`` for one; case does
-    not count. `after`: execution date and `seq` of a run; only what follows it in the order of these two.
+    `run_id_like`: the run id matches this pattern, in which ``%`` stands for any characters and ``_`` for one; case
+    does not count. `after`: execution date and `seq` of a run; only what follows it in the order of these two.
     """
 
     dag_ids: tuple[str, ...] | None = None

@@ -77,8 +77,16 @@ def between(rows: int, slices: Slices, low: int, high: int) -> int:
 
 def _at_least(slices: Slices, bound: int) -> int:
     """All rows whose number is not less than `bound`, which has no more digits than there are slices."""
+    alike = 0
+    for weight, one in zip(range(len(slices) - 1, -1, -1), slices, strict=True):
+        wanted = EVERY if bound >> weight & 1 else 0
+        if one != wanted:
+            if one in {0, EVERY}:
+                return one  # rows made at about the same time are often all on one side
+            break
+        alike += 1
     found = EVERY
-    for one in reversed(slices):
+    for one in reversed(slices[alike:]):
         found = one & found if bound & 1 else one | found
         bound >>= 1
     return found

@@ -90,8 +90,8 @@ class Answer(NamedTuple):
 
     @property
     def is_json(self) -> bool:
-        """Whether it says it is JSON."""
-        return "json" in self.headers.get("content-type", "")
+        """Whether it says it is JSON, and says anything."""
+        return bool(self.body) and "json" in self.headers.get("content-type", "")
 
 
 def differences(request: Request, theirs: Answer, ours: Answer) -> list[str]:

@@ -159,6 +159,14 @@ async def test_dag_moves_when_its_old_file_is_gone(database: Database, record: R
     assert (new.file, new.is_active, new.version) == ("g.py", True, old.version)
 
 
+async def test_ids_are_those_of_all_dags_vanished_ones_too(database: Database, record: Record) -> None:
+    await record("f.py", make_spec("b"), make_spec("a"))
+    await record("g.py", make_spec("c"))
+    await database.write(dags.file_gone, "f.py")
+
+    assert await database.read(dags.ids) == ("a", "b", "c")
+
+
 async def test_vanished_file_makes_its_dags_inactive_and_deletes_no_history(database: Database, record: Record) -> None:
     await record("f.py", make_spec("a"), make_spec("b"))
     await database.write(dags.set_next_run, "a", NextRun(at(1), None, None, None))

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Any
 
-import msgspec
-
+from airgate.http.json_input import DEEPEST, BadJson, HugeNumber, TooDeep, read_json
 from airgate.http.operations import Call, Check
 from airgate.http.stable_v1.problems import Problem, bad_request
-
-_DEEPEST: Final = 100
-"""Levels of nesting that are taken. Deeper JSON could be read, but not everything that would later print it can."""
-
-_LONG_NUMBER: Final = re.compile(rb"\d{19}")
-_decode = msgspec.json.Decoder().decode
 
 
 def _run(call: Call) -> None:
@@ -42,40 +34,13 @@ def _is_json(media_type: str) -> bool:
 
 def _decoded(raw: bytes) -> Any:
     try:
-        value = _decode(raw)
-    except (msgspec.MsgspecError, ValueError) as error:
+        value = read_json(raw, nul=True)
+    except TooDeep as error:
+        raise bad_request(f"Request body is nested more than {DEEPEST} levels deep") from error
+    except HugeNumber as error:
+        raise bad_request("Request body holds an integer that does not fit 64 bits") from error
+    except BadJson as error:
         raise bad_request("Request body is not valid JSON") from error
-    except RecursionError as error:
-        raise _too_deep() from error
     if value is None:
         raise bad_request("Request body is not valid JSON")
-    if raw.count(b"[") + raw.count(b"{") > _DEEPEST and _depth(value) > _DEEPEST:
-        raise _too_deep()
-    if _LONG_NUMBER.search(raw) is not None:
-        _refuse_huge_numbers(value)
     return value
-
-
-def _depth(value: Any) -> int:
-    level: list[Any] = [value]
-    depth = 0
-    while level:
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        depth += 1
-    return depth - 1
-
-
-def _refuse_huge_numbers(value: Any) -> None:
-    try:
-        msgspec.msgpack.encode(value)
-    except OverflowError as error:
-        raise bad_request("Request body holds an integer that does not fit 64 bits") from error
-
-
-def _too_deep() -> Problem:
-    return bad_request(f"Request body is nested more than {_DEEPEST} levels deep")

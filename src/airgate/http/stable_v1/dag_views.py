@@ -30,6 +30,7 @@ _NEVER: Final = dict.fromkeys(
 
 
 _NOT_DUE: Final = _Due()
+_OLD_WORDS: Final = {"Triggered by assets": "Triggered by datasets"}
 
 
 def dag_view(dag: Dag, file_token: FileToken) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def dag_view(dag: Dag, file_token: FileToken) -> dict[str, Any]:
         "owners": list(spec.owners),
         "schedule_interval": spec.schedule.interval,
         "tags": [{"name": tag} for tag in sorted(spec.tags)],
-        "timetable_description": spec.schedule.description,
+        "timetable_description": _OLD_WORDS.get(spec.schedule.description, spec.schedule.description),
     }
 
 

@@ -14,7 +14,8 @@ from airgate.http.stable_v1.forms import Field, Form
 from airgate.http.stable_v1.problems import Problem, bad_request, not_found
 from airgate.model.admin import Variable
 
-_SORTABLE: Final = {"key": "key", "id": "key"}
+_SORTABLE: Final = {"key": "key", "id": "key", "value": "key"}
+"""Values are encrypted. Airflow orders by what that makes of them, which is no order at all; here keys decide."""
 _INVALID: Final = "Invalid Variable schema"
 
 VARIABLE: Final = Form(
