@@ -14,6 +14,7 @@ from airgate.deployments.ports import Deployment
 from airgate.http.auth_token.dialect import AUTH_TOKEN
 from airgate.http.batch.dialect import BATCH
 from airgate.http.cors import Cors
+from airgate.http.erathos.dialect import ERATHOS
 from airgate.http.experimental.dialect import EXPERIMENTAL
 from airgate.http.hooks.dialect import HOOKS
 from airgate.http.mounts import Mounts, Served, find, mounts
@@ -23,7 +24,7 @@ from airgate.http.pages import routes
 from airgate.http.runner import Runner
 from airgate.http.stable_v1.dialect import STABLE_V1
 
-DIALECTS: tuple[Dialect, ...] = (STABLE_V1, EXPERIMENTAL, BATCH, AUTH_TOKEN, NATIVE, HOOKS)
+DIALECTS: tuple[Dialect, ...] = (STABLE_V1, EXPERIMENTAL, BATCH, AUTH_TOKEN, NATIVE, HOOKS, ERATHOS)
 DEFAULT_MAX_BODY = 10 * 1024 * 1024
 _MARK = b"airflow"
 """The segment after a deployment's name."""

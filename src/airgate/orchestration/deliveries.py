@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from airgate.model.errors import Conflict
-from airgate.model.query import Span
+from airgate.model.query import Listing, Order, Page, Span
 from airgate.model.webhook import Attempt, Delivery, DeliveryState
 from airgate.store import deliveries, webhooks
 from airgate.store.database import Database, Tx
@@ -41,6 +41,10 @@ class Deliveries:
         self._new_id = new_id
         self._queued = queued
 
+    async def list(self, workspace_id: UUID, which: DeliveryFilter, order: Order, page: Page) -> Listing[Delivery]:
+        """One page of the deliveries. Raises InvalidInput (code ``order_field``)."""
+        return await self._database.read(deliveries.page_of, workspace_id, which, order, page)
+
     async def newest(
         self, workspace_id: UUID, which: DeliveryFilter, limit: int, *, before: UUID | None = None
     ) -> tuple[Delivery, ...]:
@@ -72,7 +76,7 @@ class Deliveries:
         found = await self._database.read(deliveries.list_deliveries, workspace_id, which, MOST_REPLAYED)
         return len(await self._queue_again(found[::-1]))
 
-    async def _queue_again(self, found: Iterable[Delivery]) -> list[Delivery]:
+    async def _queue_again(self, found: Iterable[Delivery]) -> Sequence[Delivery]:
         now = self._clock()
         made = []
         for one in found:

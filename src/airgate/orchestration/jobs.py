@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,17 +17,21 @@ from airgate.model.dag import Dag
 from airgate.model.errors import Conflict, InvalidFields, NotFound
 from airgate.model.job import Execution, ExecutionStatus, Job, JobKind, dag_job_id
 from airgate.model.query import DagFilter, Listing, Order, Page, RunFilter
-from airgate.model.run import DagRun
+from airgate.model.run import DagRun, XCom
 from airgate.model.states import RunState
 from airgate.model.trigger import TriggerRequest
 from airgate.model.workspace import Workspace
-from airgate.orchestration.executions import Home, executions_of
+from airgate.orchestration.executions import TOLD, Home, executions_of
 from airgate.orchestration.ports import StartRun
 from airgate.store import jobs as stored
 from airgate.store import workspaces
 from airgate.store.database import Database
 
 _EVERY: Final = Page(100_000)
+_TOLD_PAGE: Final = Page(1000)
+_SEARCHED: Final = 500
+"""Runs among which a past execution is looked for."""
+_ENDED: Final = (ExecutionStatus.FINISHED, ExecutionStatus.FAILED)
 _STATES: Final = {
     ExecutionStatus.RUNNING: (RunState.QUEUED, RunState.RUNNING),
     ExecutionStatus.FINISHED: (RunState.SUCCESS,),
@@ -100,9 +105,14 @@ class Jobs:
 
     async def get(self, workspace_id: UUID, job_id: UUID) -> Job:
         """One job of a workspace."""
-        for job in await self.all_of(workspace_id):
-            if job.id == job_id:
-                return job
+        with suppress(NotFound):
+            return await self._database.read(stored.get, workspace_id, job_id)
+        home = await self._database.read(workspaces.get, workspace_id)
+        for deployment in self._of(home):
+            listing = await deployment.dags.list(DagFilter(), Order("dag_id"), _EVERY)
+            for dag in listing.items:
+                if dag_job_id(deployment.name, dag.dag_id) == job_id:
+                    return _dag_job(dag, deployment.name, workspace_id)
         raise NotFound(f"There is no job '{job_id}' in this workspace", code="job_not_found")
 
     async def around(self, workspace_id: UUID) -> tuple[frozenset[UUID], frozenset[str]]:
@@ -157,7 +167,7 @@ class Jobs:
             )
         request = TriggerRequest(dag_id=job.dag_id, conf=conf, triggering_user=by, idempotency_key=key)
         run = await self._start_run(job.deployment, request)
-        return self._execution(run, job.deployment, workspace_id)
+        return await self._execution(run, self._deployments[job.deployment], workspace_id)
 
     async def report(self, workspace_id: UUID, job_id: UUID, report: Report, by: str) -> Execution:
         """Take what an external job tells of an execution. Told again, or after the end, it changes nothing."""
@@ -187,7 +197,7 @@ class Jobs:
             error=report.error,
             extra=report.extra,
         )
-        kept, ended = await self._database.write(stored.report, execution)
+        kept, ended = await self._database.write(stored.report, execution, self._clock())
         if kept.job_id != job.id:
             raise Conflict("An execution with this id was reported for another job.", code="execution_exists")
         if ended:
@@ -201,14 +211,33 @@ class Jobs:
             stored.list_executions, workspace_id, which, Order("started_at", descending=True), reach
         )
         home = await self._database.read(workspaces.get, workspace_id)
-        parts = [list(reported.items)]
+        parts: list[list[Execution | _Ran]] = [list(reported.items)]
         total = reported.total
         for deployment in self._of(home):
             listing = await self._runs(deployment, which, reach)
             total += listing.total
-            parts.append([self._execution(run, deployment.name, workspace_id) for run in listing.items])
-        newest_first = heapq.merge(*parts, key=_started, reverse=True)
-        return Listing(tuple(newest_first)[page.offset : page.offset + page.limit], total)
+            parts.append([_Ran(run, deployment) for run in listing.items])
+        newest_first = tuple(heapq.merge(*parts, key=_started, reverse=True))[page.offset : page.offset + page.limit]
+        shown = [
+            await self._execution(one.run, one.deployment, workspace_id) if isinstance(one, _Ran) else one
+            for one in newest_first
+        ]
+        return Listing(tuple(shown), total)
+
+    async def execution(self, workspace_id: UUID, execution_id: UUID, job_ids: Sequence[UUID]) -> Execution:
+        """One execution: reported, delivered, or one of the newest runs of these jobs. Raises NotFound."""
+        with suppress(NotFound):
+            found = await self._database.read(stored.get_execution, execution_id)
+            if found.workspace_id == workspace_id:
+                return found
+        home = await self._database.read(workspaces.get, workspace_id)
+        for deployment in self._of(home):
+            which = stored.ExecutionFilter(job_ids=tuple(job_ids), statuses=_ENDED)
+            for run in (await self._runs(deployment, which, Page(_SEARCHED))).items:
+                whole = executions_of(run, (), (), Home(deployment.name, workspace_id, self._address), 0)[0]
+                if whole.execution_id == execution_id:
+                    return await self._execution(run, deployment, workspace_id)
+        raise NotFound(f"There is no execution '{execution_id}' of this webhook's jobs", code="execution_not_found")
 
     async def _runs(self, deployment: Deployment, which: stored.ExecutionFilter, page: Page) -> Listing[DagRun]:
         dag_ids: tuple[str, ...] | None = None
@@ -223,9 +252,12 @@ class Jobs:
         runs = RunFilter(dag_ids=dag_ids, states=states, end_date=which.ended_at)
         return await deployment.runs.list(runs, Order("seq", descending=True), page)
 
-    def _execution(self, run: DagRun, deployment: str, workspace_id: UUID) -> Execution:
-        """A run as an execution, as far as the run's own row tells."""
-        whole = executions_of(run, (), (), Home(deployment, workspace_id, self._address), 0)[0]
+    async def _execution(self, run: DagRun, deployment: Deployment, workspace_id: UUID) -> Execution:
+        """A run as an execution, with what it has told of itself. Of several tables it is the first."""
+        told: tuple[XCom, ...] = ()
+        if run.state.finished:
+            told = (await deployment.xcoms.list((run.dag_id,), run.run_id, None, None, TOLD, _TOLD_PAGE)).items
+        whole = executions_of(run, (), told, Home(deployment.name, workspace_id, self._address), 0)[0]
         status = whole.status if run.state.finished else ExecutionStatus.RUNNING
         return msgspec.structs.replace(whole, id=whole.execution_id, status=status)
 
@@ -242,8 +274,16 @@ def _dag_job(dag: Dag, deployment: str, workspace_id: UUID) -> Job:
     )
 
 
-def _started(execution: Execution) -> float:
-    return execution.started_at.timestamp() if execution.started_at else 0.0
+class _Ran(NamedTuple):
+    """A run that is listed among the executions."""
+
+    run: DagRun
+    deployment: Deployment
+
+
+def _started(one: Execution | _Ran) -> float:
+    moment = (one.run.start_date or one.run.queued_at) if isinstance(one, _Ran) else one.started_at
+    return moment.timestamp() if moment else 0.0
 
 
 def _check(job: Job) -> None:

@@ -14,7 +14,7 @@ import structlog
 from airgate.deployments.ports import Deployment
 from airgate.model.webhook import Webhook
 from airgate.model.workspace import DEFAULT_WORKSPACE_ID
-from airgate.orchestration.block_windows import BlockWindows
+from airgate.orchestration.block_windows import BlockWindows, DagGate
 from airgate.orchestration.deliveries import Deliveries
 from airgate.orchestration.dispatcher import Dispatcher
 from airgate.orchestration.executions import Home
@@ -23,15 +23,14 @@ from airgate.orchestration.jobs import Jobs
 from airgate.orchestration.outbox import Outbox
 from airgate.orchestration.performer import Performer
 from airgate.orchestration.ports import Mailer, StartRun, TellOwner
+from airgate.orchestration.retention import prune
 from airgate.orchestration.sender import Sender
 from airgate.orchestration.trials import Trials
 from airgate.orchestration.webhooks import Webhooks
 from airgate.orchestration.workspaces import Secrets, Workspaces
-from airgate.store import deliveries, jobs
 from airgate.store.database import Database
 
 _PRUNE_SECONDS: Final = 3600.0
-_PRUNED_AT_ONCE: Final = 500
 _AGAIN_AFTER: Final = 1.0
 """Seconds after which what failed in the background is begun again."""
 
@@ -82,12 +81,13 @@ class Orchestration:
         self.webhooks = Webhooks(
             database, around=self.jobs.around, clock=clock, new_id=new_id, random_bytes=around.random_bytes
         )
-        self.trials = Trials(database, performer, clock=clock, new_id=new_id)
+        self.trials = Trials(database, performer, past=self.jobs.execution, clock=clock, new_id=new_id)
         self.deliveries = Deliveries(database, clock=clock, new_id=new_id, queued=self.dispatcher.wake)
         self.hooks = Hooks(
             database, deployments_of=self._deployments_of, clock=clock, new_id=new_id, random_text=around.random_text
         )  # fmt: skip
         self.blocks = BlockWindows(database, clock=clock, new_id=new_id, changed=blocks_changed)
+        self.gate = DagGate(self.blocks, around.embedded, DEFAULT_WORKSPACE_ID)
 
     async def run(self) -> None:
         """Work in the background until cancelled."""
@@ -95,6 +95,7 @@ class Orchestration:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_for_ever(self.outbox.run, "outbox"))
                 group.create_task(_for_ever(self.dispatcher.run, "dispatcher"))
+                group.create_task(_for_ever(self.blocks.keep_up, "block windows"))
                 if self._around.keep_days:
                     group.create_task(_for_ever(self._keep_pruning, "pruning"))
         finally:
@@ -103,11 +104,7 @@ class Orchestration:
     async def prune(self) -> int:
         """Delete what ended longer ago than is kept. Gives how many deliveries and executions that were."""
         before = self._around.clock() - timedelta(days=self._around.keep_days)
-        pruned = batch = await self._around.database.write(deliveries.prune, before, _PRUNED_AT_ONCE)
-        while batch == _PRUNED_AT_ONCE:
-            batch = await self._around.database.write(deliveries.prune, before, _PRUNED_AT_ONCE)
-            pruned += batch
-        return pruned + await self._around.database.write(jobs.prune, before)
+        return await prune(self._around.database, before)
 
     async def _keep_pruning(self) -> None:
         while True:

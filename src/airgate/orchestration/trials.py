@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from airgate.model.errors import InvalidInput
 from airgate.model.job import Execution, ExecutionStatus
 from airgate.model.webhook import Delivery, DeliveryState, Webhook
 from airgate.orchestration.facts import facts_of
@@ -19,7 +18,7 @@ from airgate.orchestration.performer import Performer, Work
 from airgate.orchestration.requests import Masker, Sources, lookup_in, render
 from airgate.orchestration.rules import compile_rules
 from airgate.orchestration.templates import TemplateError
-from airgate.store import jobs, webhooks, workspaces
+from airgate.store import webhooks, workspaces
 from airgate.store.database import Database, Tx
 
 
@@ -36,13 +35,28 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trials:
-    """Tries webhooks out. Raises NotFound where what is named is not in the workspace."""
+    """Tries webhooks out. Raises NotFound where what is named is not in the workspace.
+
+    Args:
+        database: where webhooks are kept.
+        performer: sends.
+        past: an execution of a workspace by its id, of some jobs.
+        clock: the present time, aware.
+        new_id: fresh UUIDv7s.
+    """
 
     def __init__(
-        self, database: Database, performer: Performer, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]
+        self,
+        database: Database,
+        performer: Performer,
+        *,
+        past: Callable[[UUID, UUID, Sequence[UUID]], Awaitable[Execution]],
+        clock: Callable[[], datetime],
+        new_id: Callable[[], UUID],
     ) -> None:
         self._database = database
         self._performer = performer
+        self._past = past
         self._clock = clock
         self._new_id = new_id
 
@@ -67,10 +81,7 @@ class Trials:
     async def _execution(self, webhook: Webhook, execution_id: UUID | None) -> Execution:
         if execution_id is None:
             return sample_of(webhook, self._new_id(), self._clock())
-        found = await self._database.read(jobs.get_execution, execution_id)
-        if found.workspace_id != webhook.workspace_id:
-            raise InvalidInput("That execution belongs to another workspace.", code="execution_workspace")
-        return found
+        return await self._past(webhook.workspace_id, execution_id, webhook.jobs)
 
     def _work(self, tx: Tx, webhook: Webhook, execution: Execution) -> Work:
         now = self._clock()

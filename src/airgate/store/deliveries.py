@@ -10,11 +10,11 @@ import msgspec
 from sqlalchemy import ColumnElement, func, select
 
 from airgate.model.errors import NotFound
-from airgate.model.query import Span
+from airgate.model.query import Listing, Order, Page, Span
 from airgate.model.webhook import Attempt, Delivery, DeliveryState
 from airgate.store import _orchestration_schema as schema
 from airgate.store._mapping import Mapping
-from airgate.store._query import Conditions, one_of, within
+from airgate.store._query import Conditions, one_of, ordered, paged, sortable, within
 from airgate.store.database import Tx
 
 _DELIVERY = schema.delivery
@@ -23,6 +23,7 @@ _ATTEMPT = schema.attempt
 _ATTEMPTS = Mapping(Attempt, _ATTEMPT)
 _SELECT = select(*_MAPPING.columns)
 _CHANGE = _MAPPING.update(["id"], fixed=["webhook_id", "workspace_id", "execution", "cause", "created_at"])
+_SORTABLE = sortable(_DELIVERY, ["id", "attempts", "finished_at"])
 _FIXED = ("webhook_id", "workspace_id", "execution", "cause", "created_at")
 
 
@@ -63,9 +64,12 @@ def first_after(tx: Tx, moment: datetime) -> datetime | None:
 def record(tx: Tx, items: Sequence[tuple[Delivery, Attempt | None]]) -> Sequence[Exception | None]:
     """Overwrite deliveries as they are after an attempt, and keep the attempts; made for `Database.write_item`.
 
-    A delivery that is no longer pending (it was cancelled meanwhile) keeps its state; its attempt is kept all the same.
+    A delivery that was cancelled meanwhile stays so, unless it has arrived; its attempt is kept in any case.
     """
-    tx.run_each(_CHANGE.where(_DELIVERY.c.state == DeliveryState.PENDING), _changes([item[0] for item in items]))
+    arrived = [delivery for delivery, _ in items if delivery.state is DeliveryState.DELIVERED]
+    others = [delivery for delivery, _ in items if delivery.state is not DeliveryState.DELIVERED]
+    tx.run_each(_CHANGE, _changes(arrived))
+    tx.run_each(_CHANGE.where(_pending()), _changes(others))
     tx.run_each(_ATTEMPT.insert(), _ATTEMPTS.encode_all(attempt for _, attempt in items if attempt is not None))
     return [None] * len(items)
 
@@ -91,6 +95,13 @@ def list_deliveries(
     if before is not None:
         conditions.append(_DELIVERY.c.id < before)
     return _MAPPING.decode_all(tx.run(_SELECT.where(*conditions).order_by(_DELIVERY.c.id.desc()).limit(limit)))
+
+
+def page_of(tx: Tx, workspace_id: UUID, which: DeliveryFilter, order: Order, page: Page) -> Listing[Delivery]:
+    """One page of the deliveries. Raises InvalidInput (code ``order_field``)."""
+    by = ordered(order, _SORTABLE, [_DELIVERY.c.id])
+    statement = _SELECT.where(*_conditions(workspace_id, which)).order_by(*by)
+    return Listing(_MAPPING.decode_all(tx.run(paged(statement, page))), count(tx, workspace_id, which))
 
 
 def count(tx: Tx, workspace_id: UUID, which: DeliveryFilter) -> int:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
 
 from airgate.access.decisions import Place, may
+from airgate.http.dates import rfc3339, with_offset
 from airgate.http.erathos.problems import Refused, wrong
 from airgate.http.json_input import BadJson, read_json
-from airgate.http.operations import Call, Check, Operation
+from airgate.http.operations import Call, Check
 from airgate.http.params import parse
 from airgate.model.errors import NotFound, PermissionDenied
-from airgate.model.query import Listing, Order, Page
+from airgate.model.identity import ScopeKind
+from airgate.model.query import Listing, Order, Page, Span
 from airgate.model.workspace import Workspace
 from airgate.orchestration.service import Orchestration
 
@@ -46,25 +51,47 @@ def rooms(call: Call) -> Orchestration:
     return found
 
 
-async def workspace_of(call: Call) -> Workspace:
-    """The workspace that the path names, if the caller may do this in it.
+async def _authorize(call: Call) -> None:
+    """Find the workspace that the path names, if the caller may do this in it.
 
     Whoever may not cannot tell it from one that does not exist, unless their scope is everything.
     """
-    assert call.caller is not None
-    permission = call.operation.permission
+    caller, permission = call.caller, call.operation.permission
+    assert caller is not None
     assert permission is not None
+    if "workspace_id" not in call.params:
+        if permission not in caller.permissions or caller.identity.limits.dags is not None:
+            raise _forbidden()
+        return
     key = _uuid(call.params["workspace_id"])
     found = None
     if key is not None:
-        try:
+        with suppress(NotFound):
             found = await rooms(call).workspaces.get(key)
-        except NotFound:
-            found = None
-    if not may(call.caller, permission, Place("", "" if found is None else found.name)):
-        raise PermissionDenied("You do not have permission to perform this action.")
+    if not may(caller, permission, Place("", "" if found is None else found.name)):
+        raise _forbidden()
     if found is None:
         raise NotFound("Not found.", code="workspace_not_found")
+    call.found = found
+
+
+AUTHORIZED: Final = Check(_authorize, lambda operation: operation.permission is not None)
+
+
+def _forbidden() -> PermissionDenied:
+    return PermissionDenied("You do not have permission to perform this action.")
+
+
+def for_everything(call: Call) -> None:
+    """Raise PermissionDenied for callers whose scope ends somewhere."""
+    assert call.caller is not None
+    if call.caller.identity.scope.kind is not ScopeKind.EVERYTHING:
+        raise PermissionDenied("This concerns the whole server, which the scope of this identity does not cover.")
+
+
+def workspace_of(call: Call) -> Workspace:
+    """The workspace of the path, in which the caller may do this."""
+    found: Workspace = call.found
     return found
 
 
@@ -135,47 +162,73 @@ def without_trailing_commas(text: str) -> str:
     return _TOKEN.sub(lambda match: "" if match.group() == "," else match.group(), text)
 
 
-def read(call: Call, struct: type[S], *, required: Iterable[str] = ()) -> S:
+def read(call: Call, struct: type[S], *required: str) -> S:
     """The body as a Struct of optional fields. Fields of answers, which begin with ``_``, are passed over.
 
     Raises:
-        Refused: a field is missing, unknown or not of its type.
+        Refused: fields are missing, unknown or not of their type: all of them are named.
     """
-    given = {name: value for name, value in call.body.items() if not name.startswith("_") and name not in _READ_ONLY}
-    missing = [(f"/{name}", "This field is required.") for name in required if name not in given]
-    if missing:
-        raise wrong(missing)
+    return read_fields(call.body, struct, *required)
+
+
+def read_fields(body: Mapping[str, Any], struct: type[S], *required: str) -> S:
+    """An object as a Struct, as `read`."""
+    sent = {name: value for name, value in body.items() if not name.startswith("_") and name not in _READ_ONLY}
+    faults = [(f"/{name}", "This field is required.") for name in required if name not in sent]
+    types = _types(struct)
+    values = {}
+    for name, value in sent.items():
+        if name not in types:
+            faults.append((f"/{_escaped(name)}", _SLIPS.get(name, "This field is not known here.")))
+            continue
+        values[name] = _converted(value, types[name], _escaped(name), faults)
+    if faults:
+        raise wrong(faults)
+    return struct(**values)
+
+
+def _converted(value: Any, kind: Any, pointer: str, faults: list[tuple[str, str]]) -> Any:
+    """A value of this type. Items of lists are looked at one by one, so that each fault has its place."""
+    item = next((get_args(one)[0] for one in (kind, *get_args(kind)) if get_origin(one) is tuple), None)
+    if item is not None and isinstance(value, list):
+        return tuple(_converted(each, item, f"{pointer}/{index}", faults) for index, each in enumerate(value))
     try:
-        return msgspec.convert(given, struct, strict=True)
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise wrong([_fault(str(error))]) from None
+        faults.append(_fault(pointer, str(error)))
+        return None
 
 
-_READ_ONLY: Final = frozenset({"created_by", "disabled_reason", "failing_since", "last_used_at", "kind"})
+@functools.cache
+def _types(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    return get_type_hints(struct, include_extras=True)
 
 
-def _fault(message: str) -> tuple[str, str]:
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+_READ_ONLY: Final = frozenset({"created_by", "disabled_reason", "failing_since", "last_used_at", "kind", "path"})
+"""Fields of answers that requests may send back, and that change nothing."""
+
+
+def _fault(name: str, message: str) -> tuple[str, str]:
     place = _AT.search(message)
     words = message[: place.start()] if place else message
-    pointer = "" if place is None else re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", place["path"]).replace(".", "/")
+    path = "" if place is None else re.sub(r"\[\.\.\.\]|\.", "/", place["path"]).rstrip("/")
+    pointer = f"/{name}{path}"
     missing, unknown = _MISSING.fullmatch(words), _UNKNOWN.fullmatch(words)
     if missing is not None:
         return f"{pointer}/{missing['field']}", "This field is required."
     if unknown is not None:
         field = unknown["field"]
-        return f"{pointer}/{field}", _SLIPS.get(field, "This field is not known here.")
-    return pointer or "/", words.replace("Expected", "Expected", 1) + "."
+        return f"{pointer}/{_escaped(field)}", _SLIPS.get(field, "This field is not known here.")
+    return pointer, f"{words}."
 
 
 def _kind(value: Any) -> str:
     kinds = ((dict, "an object"), (list, "a list"), (str, "a text"), (bool, "a boolean"), (int | float, "a number"))
     return next((name for kind, name in kinds if isinstance(value, kind)), "null")
-
-
-def given(struct: msgspec.Struct) -> dict[str, Any]:
-    """The fields of a Struct that were given."""
-    values = {field: getattr(struct, field) for field in struct.__struct_fields__}
-    return {field: value for field, value in values.items() if value is not msgspec.UNSET}
 
 
 # -------------------------------------------------------------------------------------------------------------- lists
@@ -268,6 +321,26 @@ def envelope(listing: Listing[Any], asked: Asked, results: list[dict[str, Any]])
     }
 
 
-def is_operation(operation: Operation) -> bool:
-    """Every operation of this dialect is guarded."""
-    return True
+def sorted_page(items: Iterable[T], asked: Asked, keys: Mapping[str, Callable[[T], Any]], default: str) -> Listing[T]:
+    """One page of items that are all at hand, in the order that is asked for. Raises Refused."""
+    order = asked.order({name: name for name in keys}, default)
+    key = keys[order.field]
+    found = sorted(items, key=lambda item: (key(item) is not None, key(item)), reverse=order.descending)
+    window = asked.window
+    return Listing(tuple(found[window.offset : window.offset + window.limit]), len(found))
+
+
+def moment(asked: Asked, name: str) -> datetime | None:
+    """A filter that is a date, UTC where it has no offset. Raises Refused for any other text."""
+    text = asked.filters.get(name)
+    if text is None:
+        return None
+    found = rfc3339(with_offset(text.replace(" ", "+")))
+    if found is None:
+        raise wrong([(f"/{name}", "Must be a date such as 2026-11-21T08:30:00Z.")])
+    return found
+
+
+def span(asked: Asked, field: str) -> Span:
+    """The filters ``FIELD_gte`` and ``FIELD_lte``. Raises Refused."""
+    return Span(moment(asked, f"{field}_gte"), moment(asked, f"{field}_lte"))
