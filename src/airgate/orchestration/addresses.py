@@ -8,7 +8,8 @@ from typing import Final
 
 Address = IPv4Address | IPv6Address
 
-_NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 
 
 def may_go_to(address: Address, allowed: Iterable[str]) -> bool:
@@ -18,9 +19,11 @@ def may_go_to(address: Address, allowed: Iterable[str]) -> bool:
     workspaces that allow their network; so are IPv6 addresses that stand for such an IPv4 address.
     """
     meant = _meant(address)
-    if any(_inside(meant, network) or _inside(address, network) for network in allowed):
+    if any(_inside(one, network) for network in allowed for one in (meant, address)):
         return True
-    return meant.is_global and not meant.is_multicast and not meant.is_reserved and not _is_tunnel(address)
+    if isinstance(meant, IPv6Address) and (meant not in _GLOBAL_UNICAST or meant.teredo is not None):
+        return False
+    return meant.is_global and not meant.is_multicast and not meant.is_reserved
 
 
 def _meant(address: Address) -> Address:
@@ -28,15 +31,11 @@ def _meant(address: Address) -> Address:
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped
-        if any(address in network for network in _NAT64):
+        if address in _NAT64:
             return IPv4Address(int(address) & 0xFFFFFFFF)
         if address.sixtofour is not None:
             return address.sixtofour
     return address
-
-
-def _is_tunnel(address: Address) -> bool:
-    return isinstance(address, IPv6Address) and address.teredo is not None
 
 
 def _inside(address: Address, network: str) -> bool:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 import structlog
 
-from airgate.model.errors import AirgateError, NotFound, Unavailable
+from airgate.model.errors import AirgateError, Unavailable
 from airgate.model.event import Event
 from airgate.model.job import Execution
 from airgate.model.webhook import Attempt, Delivery, DeliveryState, Webhook
-from airgate.orchestration.outcome import Outcome, shown
-from airgate.orchestration.pacing import Lanes, Line
+from airgate.orchestration.outcome import Outcome, masked, shown
+from airgate.orchestration.pacing import Gap, Lanes, Line, Standing
 from airgate.orchestration.performer import Performer, Work
 from airgate.orchestration.requests import Masker, Sources
 from airgate.orchestration.schedule import next_attempt
@@ -30,30 +30,60 @@ OPEN: Final = 256
 """Attempts under way at the same time, over all targets."""
 UNASKED: Final = 5.0
 """Seconds after which due deliveries are looked for unasked: another process may have queued some."""
+KNOWN_FOR: Final = timedelta(minutes=1)
+"""How long what is known of a webhook is good although nothing was changed: signing keys retire by the clock."""
 GIVEN_UP_AFTER: Final = timedelta(days=5)
 """How long a target may fail before its webhook is switched off."""
+_SWITCHED_OFF: Final = "its webhook was deleted or switched off"
 
 log = structlog.get_logger(__name__)
 
 
 class Known(NamedTuple):
-    """What attempts of one webhook need to know, as of one revision."""
+    """What attempts of one webhook need to know. It is never printed: it holds secrets."""
 
     webhook: Webhook | None
     variables: Mapping[str, str]
     secrets: Mapping[str, str]
     keys: tuple[tuple[str, str], ...]
     allowed: tuple[str, ...]
+    mask: Masker
+
+    def __repr__(self) -> str:
+        return f"Known({None if self.webhook is None else self.webhook.id})"
+
+
+class Book(NamedTuple):
+    """What is known, as of one revision and moment."""
+
+    revision: int
+    at: datetime
+    known: dict[UUID, Known]
+
+
+class View(NamedTuple):
+    """What a read has found."""
+
+    book: Book
+    due: list[Standing]
+    cut: bool
+    next_due: datetime | None
 
 
 class Dispatcher:
     """Sends what is due.
 
+    It works in rounds. Each begins with a read, so that whoever changes, deletes or switches off a webhook is heeded by
+    every attempt that begins after; then begins whatever stands in line and has room.
+
     Obligations (each has a test):
-      * a delivery is attempted until it arrives, is refused for good, or the schedule is over; always under its id;
+      * a delivery is attempted until it arrives, is refused for good, or the schedule is over; always under its id,
+        and never twice at the same time;
       * after `kill -9` at any moment a delivery may be attempted again, and none is forgotten;
       * one target that hangs or fails slows no other;
       * nothing that is kept of an attempt holds a secret;
+      * what was changed of a webhook, or of what it reads, counts for its next attempt; what one that was deleted or
+        switched off had still to send is cancelled;
       * 410, and failing for `GIVEN_UP_AFTER`, switch the webhook off, and its owner is told.
 
     Args:
@@ -63,6 +93,7 @@ class Dispatcher:
         new_id: fresh UUIDv7s.
         chance: numbers between 0 and 1.
         switched_off: told of a webhook that was switched off, after it was.
+        steady: seconds by a clock that never goes back.
     """
 
     def __init__(
@@ -74,6 +105,7 @@ class Dispatcher:
         new_id: Callable[[], UUID],
         chance: Callable[[], float],
         switched_off: Callable[[Webhook], None],
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._performer = performer
@@ -81,16 +113,19 @@ class Dispatcher:
         self._new_id = new_id
         self._chance = chance
         self._switched_off = switched_off
+        self._steady = steady
         self._awake = asyncio.Event()
-        self._lanes = Lanes(OPEN, time.monotonic)
+        self._asked = True
+        self._look_at = 0.0
+        self._lanes = Lanes(OPEN, steady)
         self._line = Line()
-        self._paced = False
         self._open: dict[UUID, asyncio.Task[None]] = {}
-        self._known: dict[UUID, Known] = {}
-        self._revision = -1
+        self._book = Book(-1, datetime.min.replace(tzinfo=UTC), {})
+        self._failing: set[UUID] = set()
 
     def wake(self) -> None:
         """There are new deliveries. Cheap; never raises."""
+        self._asked = True
         self._awake.set()
 
     async def run(self) -> None:
@@ -102,7 +137,7 @@ class Dispatcher:
                     wait = await self.step()
                 except Unavailable as error:
                     log.warning("Deliveries cannot be read now", detail=error.detail)
-                    wait = error.retry_after
+                    self._asked, wait = True, error.retry_after
                 await self._sleep(wait)
         finally:
             for task in self._open.values():
@@ -110,26 +145,28 @@ class Dispatcher:
             await asyncio.gather(*self._open.values(), return_exceptions=True)
 
     async def step(self) -> float:
-        """Read what is due, and begin what has room. Gives the seconds until there may be more to read unasked."""
+        """One round. Gives the seconds until there may be something to do unasked."""
         now = self._clock()
-        self._line.reading(self._lanes.full())
-        found, next_due = await self._database.read(self._due, now)
-        self._line.read(found)
+        gap = self._line.reading()
+        looks = self._asked or self._line.hungry or self._steady() >= self._look_at
+        self._asked = False
+        view = await self._database.read(_view, now, self._book, self._line.webhooks(), gap if looks else None)
+        self._book = view.book
+        if looks:
+            self._line.read(view.due, gap, cut=view.cut)
+            self._look_by(UNASKED if view.next_due is None else (view.next_due - now).total_seconds(), afresh=True)
+        await self._cancel_orphans(now)
         self._begin_some()
-        if self._line.wants_more:
+        if self._line.hungry:
             return 0.0
-        return UNASKED if next_due is None else min(UNASKED, max(0.0, (next_due - self._clock()).total_seconds()))
+        paced = self._lanes.next_room(self._line.webhooks())
+        wait = max(0.0, self._look_at - self._steady())
+        return wait if paced is None else min(wait, paced)
 
-    def _due(self, tx: Tx, now: datetime) -> tuple[list[tuple[Delivery, Execution]], datetime | None]:
-        revision = workspaces.revision(tx)
-        if revision != self._revision:
-            self._revision, self._known = revision, {}
-        apart, taken = self._line.left_out, self._line.taken
-        due = [one for one in deliveries.due(tx, now, AT_ONCE + len(taken), but=apart) if one.id not in taken]
-        for webhook_id in {delivery.webhook_id for delivery in due} - self._known.keys():
-            self._known[webhook_id] = _read(tx, webhook_id, now)
-        executions = jobs.get_executions(tx, list({delivery.execution for delivery in due}))
-        return [(delivery, executions[delivery.execution]) for delivery in due], deliveries.first_after(tx, now)
+    def _look_by(self, seconds: float, *, afresh: bool = False) -> None:
+        """Look for due deliveries in so many seconds, or sooner."""
+        at = self._steady() + min(UNASKED, max(0.0, seconds))
+        self._look_at = at if afresh else min(at, self._look_at)
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -138,58 +175,49 @@ class Dispatcher:
         except TimeoutError:
             pass
 
-    def _begin_some(self) -> None:
-        """Begin whatever stands in line and has room."""
+    async def _cancel_orphans(self, now: datetime) -> None:
         for webhook_id in self._line.webhooks():
-            known = self._known.get(webhook_id)
-            if known is None:  # something was changed since it was read
-                self._line.dissolve(webhook_id)
-            else:
-                self._begin_of(webhook_id, known)
-        paced = self._lanes.next_room()
-        if paced is not None and not self._paced:
-            self._paced = True
-            asyncio.get_running_loop().call_later(paced, self._go_on)
+            webhook = self._book.known[webhook_id].webhook
+            if webhook is None or not webhook.is_active:
+                await self._database.write(deliveries.cancel, webhook_id, _SWITCHED_OFF, now)
+                self._line.drop(webhook_id)
 
-    def _go_on(self) -> None:
-        self._paced = False
-        self._begin_some()
-
-    def _begin_of(self, webhook_id: UUID, known: Known) -> None:
-        while self._line.has(webhook_id) and self._lanes.room > 0:
-            if known.webhook is not None and not self._lanes.enter(known.webhook):
-                return
-            self._begin(*self._line.take(webhook_id), known)
+    def _begin_some(self) -> None:
+        for webhook_id in self._line.webhooks():
+            known = self._book.known[webhook_id]
+            while known.webhook is not None and self._line.has(webhook_id) and self._lanes.enter(known.webhook):
+                self._begin(*self._line.take(webhook_id), known)
 
     def _begin(self, delivery: Delivery, execution: Execution, known: Known) -> None:
         task = asyncio.create_task(self._attempt(delivery, execution, known), name=f"delivery {delivery.id}")
         self._open[delivery.id] = task
-        task.add_done_callback(lambda done: self._left(delivery, known.webhook, done))
+        task.add_done_callback(lambda done: self._left(delivery, done))
 
-    def _left(self, delivery: Delivery, webhook: Webhook | None, done: asyncio.Task[None]) -> None:
+    def _left(self, delivery: Delivery, done: asyncio.Task[None]) -> None:
         self._open.pop(delivery.id, None)
-        self._line.end(delivery.id)
-        if webhook is not None:
-            self._lanes.leave(webhook.id)
-        if done.cancelled():
-            return
-        if done.exception() is not None:
-            log.error("An attempt failed by a mistake of ours", delivery=str(delivery.id), exc_info=done.exception())
-        self._begin_some()
-        if self._line.wants_more:
-            self.wake()
+        self._lanes.leave(delivery.webhook_id)
+        if not done.cancelled() and done.exception() is not None:
+            # It stays known to the line, and is attempted no more before the next start: it might go on for ever.
+            log.error(
+                "A delivery is set aside by a mistake of ours", delivery=str(delivery.id), exc_info=done.exception()
+            )
+        else:
+            self._line.end(delivery.id)
+        if self._line.webhooks() or self._line.hungry:
+            self._awake.set()
 
     async def _attempt(self, delivery: Delivery, execution: Execution, known: Known) -> None:
+        assert known.webhook is not None
         began = self._clock()
-        if known.webhook is None or not known.webhook.is_active:
-            await self._write(_cancelled(delivery, began), None)
-            return
         sources = Sources(variables=known.variables, secrets=known.secrets, execution=execution, count=delivery.count)
         work = Work(delivery=delivery, webhook=known.webhook, sources=sources, keys=known.keys, allowed=known.allowed)
-        outcome = await self._performer.perform(work, began)
+        outcome = masked(await self._performer.perform(work, began), known.mask)
         ended = self._clock()
         after = self._after(delivery, outcome, ended)
-        await self._write(after, self._kept(after, outcome, began, Masker(known.secrets)))
+        await self._write(after, self._kept(after, outcome, began, known.mask))
+        if after.next_attempt_at is not None:
+            self._look_by((after.next_attempt_at - ended).total_seconds())
+            self._awake.set()  # the wait that is under way may be longer than that
         await self._judge(known.webhook, outcome, ended)
 
     def _after(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Delivery:
@@ -218,7 +246,7 @@ class Dispatcher:
             at=at,
             latency=outcome.latency,
             status=outcome.status,
-            error=None if outcome.error is None else mask(outcome.error),
+            error=outcome.error,
             request=request,
             response=response,
         )
@@ -230,56 +258,74 @@ class Dispatcher:
                 await self._database.write_item(deliveries.record, (delivery, attempt))
             except Unavailable as error:
                 await asyncio.sleep(error.retry_after)
-            except NotFound:
-                return
+            except AirgateError as error:
+                if attempt is None:
+                    raise
+                log.warning("An attempt cannot be kept", delivery=str(delivery.id), detail=error.detail)
+                attempt = None
             else:
                 return
 
     async def _judge(self, webhook: Webhook, outcome: Outcome, now: datetime) -> None:
         """Note how a target fares, and switch off one that is gone or has failed for days."""
-        failing = webhook.failing_since
-        if (
-            outcome.arrived == (failing is None)
-            and not outcome.gone
-            and (failing is None or now - failing < GIVEN_UP_AFTER)
-        ):
-            return
         if not outcome.sent:
             return
+        since = webhook.failing_since
+        failing = since is not None or webhook.id in self._failing
+        if outcome.arrived != failing and not outcome.gone and (since is None or now - since < GIVEN_UP_AFTER):
+            return
+        (self._failing.discard if outcome.arrived else self._failing.add)(webhook.id)
         try:
-            changed = await self._database.write(_judged, webhook.id, outcome.arrived, outcome.gone, now)
+            changed = await self._database.write(_judged, webhook, outcome.arrived, outcome.gone, now)
         except AirgateError as error:
+            self._failing.discard(webhook.id)
             log.warning("How a webhook fares could not be noted", webhook=str(webhook.id), detail=error.detail)
             return
+        if changed is None or not changed.is_active:
+            self._failing.discard(webhook.id)
         if changed is not None and not changed.is_active:
             self._switched_off(changed)
+
+
+def _view(tx: Tx, now: datetime, book: Book, standing: Sequence[UUID], gap: Gap | None) -> View:
+    """What is known of the webhooks that stand in line, and, where a gap is to be filled, what is due."""
+    revision = workspaces.revision(tx)
+    if revision != book.revision or not timedelta() <= now - book.at < KNOWN_FOR:
+        book = Book(revision, now, {})
+    due: list[Delivery] = []
+    cut, next_due = False, None
+    if gap is not None:
+        limit = AT_ONCE + len(gap.deliveries)
+        found = deliveries.due(tx, now, limit, but=gap.webhooks)
+        due, cut = [one for one in found if one.id not in gap.deliveries], len(found) == limit
+        next_due = deliveries.first_after(tx, now)
+    unread = {*standing, *(one.webhook_id for one in due)} - book.known.keys()
+    if unread:  # the present book is being read by the loop
+        book = book._replace(known=book.known | {webhook_id: _read(tx, webhook_id, now) for webhook_id in unread})
+    executions = jobs.get_executions(tx, list({delivery.execution for delivery in due}))
+    return View(book, [(delivery, executions[delivery.execution]) for delivery in due], cut, next_due)
 
 
 def _read(tx: Tx, webhook_id: UUID, now: datetime) -> Known:
     webhook = webhooks.find(tx, webhook_id)
     if webhook is None:
-        return Known(None, {}, {}, (), ())
+        return Known(None, {}, {}, (), (), Masker({}))
     home = workspaces.get(tx, webhook.workspace_id)
+    secrets = workspaces.secrets_of(tx, home.id)
     return Known(
         webhook,
         workspaces.variables_of(tx, home.id),
-        workspaces.secrets_of(tx, home.id),
+        secrets,
         webhooks.signing_secrets(tx, webhook_id, now),
         home.private_targets,
+        Masker(secrets),
     )
 
 
-def _cancelled(delivery: Delivery, now: datetime) -> Delivery:
-    reason = "its webhook was deleted or switched off"
-    return msgspec.structs.replace(
-        delivery, state=DeliveryState.CANCELLED, reason=reason, next_attempt_at=None, finished_at=now
-    )
-
-
-def _judged(tx: Tx, webhook_id: UUID, arrived: bool, gone: bool, now: datetime) -> Webhook | None:  # noqa: FBT001
-    """The webhook as it is after an attempt, where that changed it."""
-    webhook = webhooks.find(tx, webhook_id)
-    if webhook is None or not webhook.is_active:
+def _judged(tx: Tx, tried: Webhook, arrived: bool, gone: bool, now: datetime) -> Webhook | None:  # noqa: FBT001
+    """The webhook as it is after an attempt, where that changed it. One that was edited meanwhile is another."""
+    webhook = webhooks.find(tx, tried.id)
+    if webhook is None or not webhook.is_active or webhook.updated_at != tried.updated_at:
         return None
     if arrived:
         return None if webhook.failing_since is None else _changed(tx, webhook, failing_since=None)
@@ -289,8 +335,8 @@ def _judged(tx: Tx, webhook_id: UUID, arrived: bool, gone: bool, now: datetime) 
         reason = f"every attempt has failed since {since:%Y-%m-%d %H:%M} UTC"
     if reason is None:
         return _changed(tx, webhook, failing_since=since) if webhook.failing_since is None else None
-    deliveries.cancel(tx, webhook_id, f"the webhook was switched off: {reason}", now)
-    payload = {"webhook": str(webhook_id), "reason": reason}
+    deliveries.cancel(tx, webhook.id, f"the webhook was switched off: {reason}", now)
+    payload = {"webhook": str(webhook.id), "reason": reason}
     events.append(tx, [Event(kind="webhook.disabled", at=now, payload=payload)])
     return _changed(tx, webhook, is_active=False, failing_since=since, disabled_reason=reason, updated_at=now)
 

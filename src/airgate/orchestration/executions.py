@@ -9,6 +9,7 @@ from urllib.parse import quote
 from uuid import UUID, uuid5
 
 import msgspec
+import structlog
 
 from airgate.model.job import Execution, ExecutionStatus, dag_job_id
 from airgate.model.run import DagRun, TaskInstance, XCom
@@ -17,6 +18,9 @@ from airgate.orchestration.facts import SCHEDULED_BY
 
 TOLD: Final = "airgate"
 """Key of the XCom, and of the part of the conf, by which a run tells what it has moved."""
+
+MOST_TABLES: Final = 500
+"""Of one run; those beyond are left out, and the log says so."""
 
 _ALIASES: Final = {"schema": "schema_name", "table": "table_name"}
 _TYPES: Final[Mapping[str, type]] = {
@@ -27,6 +31,15 @@ _TYPES: Final[Mapping[str, type]] = {
     "columns": int,
     "nested_table": bool,
 }
+_ENDED: Final[Mapping[str, Any]] = {
+    "state": RunState,
+    "start_date": datetime | None,
+    "end_date": datetime | None,
+    "clear_number": int,
+}
+_DEEPEST: Final = 8
+
+log = structlog.get_logger(__name__)
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -51,7 +64,10 @@ def executions_of(
         occasion: number of the event that told of its end. A run that is cleared, or marked by hand, ends again.
     """
     facts = _told(run, told)
-    tables = [table for table in facts.pop("tables", None) or () if isinstance(table, Mapping)]
+    tables = [table for table in facts.pop("tables", ()) if isinstance(table, Mapping)]
+    if len(tables) > MOST_TABLES:
+        log.warning("A run tells of too many tables", dag_id=run.dag_id, run_id=run.run_id, tables=len(tables))
+        del tables[MOST_TABLES:]
     whole = _execution(run, instances, home)
     parts = [facts | _known(table) for table in tables] or [facts]
     return tuple(
@@ -62,6 +78,16 @@ def executions_of(
         )
         for index, part in enumerate(parts)
     )
+
+
+def as_ended(run: DagRun, ended: Mapping[str, Any]) -> DagRun:
+    """The run as it was when it ended, by the payload of the event that told of it: it may be running again by now.
+
+    Raises:
+        msgspec.ValidationError: that is no such payload.
+    """
+    known = {name: msgspec.convert(ended[name], kind) for name, kind in _ENDED.items() if name in ended}
+    return msgspec.structs.replace(run, **known)
 
 
 def _execution(run: DagRun, instances: Sequence[TaskInstance], home: Home) -> Execution:
@@ -116,12 +142,30 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
 def _told(run: DagRun, told: Sequence[XCom]) -> dict[str, Any]:
     """What the run told of itself: by XCom, else in its conf under our key, else in its conf under the plain names."""
     facts: dict[str, Any] = {}
-    for source in (run.conf, run.conf.get(TOLD), *(xcom.value for xcom in sorted(told, key=lambda x: x.timestamp))):
+    pushed = (plain(xcom.value) for xcom in sorted(told, key=lambda xcom: xcom.timestamp))
+    for source in (run.conf, run.conf.get(TOLD), *pushed):
         if isinstance(source, Mapping):
             facts |= _known(source)
             if isinstance(source.get("tables"), list) and source is not run.conf:
                 facts["tables"] = source["tables"]
     return facts
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """An XCom's value as plain JSON.
+
+    Airflow's Task SDK wraps what JSON has no type for, numbers of numpy, tuples, dataclasses and models among it, in an
+    object that names its class; what it holds is what was meant.
+    """
+    if depth > _DEEPEST:
+        return None
+    if isinstance(value, Mapping):
+        if "__classname__" in value and "__data__" in value:
+            return plain(value["__data__"], depth + 1)
+        return {key: plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item, depth + 1) for item in value]
+    return value
 
 
 def _known(source: Mapping[str, Any]) -> dict[str, Any]:

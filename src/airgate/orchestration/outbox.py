@@ -7,30 +7,38 @@ keeps its deliveries, so that each is evaluated with effect exactly once, whatev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
+from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 import structlog
 
 from airgate.model.errors import AirgateError, NotFound, Unavailable
 from airgate.model.event import Event
-from airgate.model.job import Execution, ExecutionStatus
+from airgate.model.job import Execution, ExecutionStatus, dag_job_id
 from airgate.model.webhook import Delivery, DeliveryState, Webhook, WebhookWindow
 from airgate.orchestration import windows
-from airgate.orchestration.executions import TOLD, Home, executions_of
-from airgate.orchestration.facts import Facts, facts_of, names_of
-from airgate.orchestration.rules import Predicate, compile_rules
-from airgate.orchestration.templates import Name, TemplateError, Unresolved, render_text
+from airgate.orchestration.executions import TOLD, Home, as_ended, executions_of
+from airgate.orchestration.facts import Facts, facts_of
+from airgate.orchestration.requests import Sources, lookup_in
+from airgate.orchestration.rules import Predicate, RuleError, compile_rules
+from airgate.orchestration.templates import TemplateError, render_text
 from airgate.store import deliveries, events, jobs, runs, tasks, webhooks, workspaces, xcoms
 from airgate.store.database import Database, Tx
 
 AT_ONCE: Final = 200
 """Events that are looked at together: the writer must not be kept for long."""
+PORTION: Final = 500
+"""Rows that one transaction adds, but for what a single event comes to."""
 UNASKED: Final = 5.0
 """Seconds after which the outbox is read unasked: another process may have written to it."""
+
+_COALESCED: Final = "coalesce:"
+_LONGEST_KEY: Final = 200
 
 log = structlog.get_logger(__name__)
 
@@ -52,10 +60,20 @@ class Book:
         self.webhooks: dict[UUID, Webhook] = {}
         self._by_job: dict[UUID, list[Listener]] = {}
         for webhook in active:
+            try:
+                listener = _listener(webhook)
+            except (RuleError, LookupError, TypeError, ValueError) as error:
+                log.warning(
+                    "A webhook cannot be understood, and is left out", webhook=str(webhook.id), error=repr(error)
+                )
+                continue
             self.webhooks[webhook.id] = webhook
-            listener = _listener(webhook)
             for job_id in dict.fromkeys(webhook.jobs):
                 self._by_job.setdefault(job_id, []).append(listener)
+
+    def hears(self, job_id: UUID) -> bool:
+        """Whether any webhook listens to a job."""
+        return job_id in self._by_job
 
     def matching(self, execution: Execution) -> list[Webhook]:
         """The webhooks whose rules hold for an execution that has ended."""
@@ -93,7 +111,23 @@ class Finding(NamedTuple):
     """What an event comes to."""
 
     event: Event
-    matches: tuple[tuple[Execution, tuple[Match, ...]], ...]
+    matches: tuple[tuple[Execution, tuple[Match, ...]], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How much there is to keep of it."""
+        return 1 + sum(1 + len(firing) for _, firing in self.matches)
+
+
+class Look(NamedTuple):
+    """What a look at the store has found."""
+
+    book: Book
+    found: list[Finding]
+    more: bool
+    """There may be further events."""
+    over: bool
+    """The time of some window is over."""
 
 
 class Outbox:
@@ -102,7 +136,8 @@ class Outbox:
     Obligations (each has a test):
       * for every event and every webhook whose rules hold there is exactly one delivery, or one count in a window;
       * after `kill -9` at any moment nothing is missing and nothing is there twice;
-      * an event nobody can make sense of is logged, settled, and keeps no other from being settled.
+      * an event nobody can make sense of is logged, settled, and keeps no other from being settled;
+      * a window is closed only after every event that came before its end was heard.
 
     Args:
         database: where events are read and deliveries kept.
@@ -136,27 +171,46 @@ class Outbox:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
+            self._awake.clear()
             try:
                 busy = await self.step()
-                wait = await self._until_window()
+                wait = 0.0 if busy else await self._until_window()
             except Unavailable as error:
                 log.warning("The outbox cannot be read now", detail=error.detail)
-                busy, wait = False, error.retry_after
-            if not busy:
+                wait = error.retry_after
+            if wait:
                 await self._sleep(wait)
 
     async def step(self) -> bool:
-        """Settle some events and windows. Gives whether there may be more of them."""
+        """Settle some events and windows. Gives whether there is more to do at once."""
         now = self._clock()
-        found, book = await self._database.read(self._look, self._book)
-        if book is not self._book:
-            self._book = book
-            await self._database.write(self._watch_absences, book, now)
-        queued = await self._database.write(self._keep, found, now) if found else 0
-        queued += await self._database.write(self._close_windows, book, now)
+        look = await self._database.read(self._look, self._book, now)
+        if look.book is not self._book:
+            await self._database.write(self._watch_absences, look.book, now)
+            self._book = look.book
+        for portion in _portions(look.found):
+            await self._settle(portion, look.book, now)
+        if look.over and not look.more:
+            self._tell(await self._database.write(self._close_windows, look.book, now))
+        return look.more or look.over
+
+    async def _settle(self, found: Sequence[Finding], book: Book, now: datetime) -> None:
+        """Keep what events come to. One that cannot be kept is settled without, so that others are."""
+        try:
+            self._tell(await self._database.write(self._keep, found, book, now))
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the outbox must go on
+            if len(found) > 1:
+                for finding in found:
+                    await self._settle([finding], book, now)
+                return
+            log.warning("What an event comes to cannot be kept", seq=found[0].event.seq, error=repr(error))
+            await self._database.write(events.settle, [found[0].event.seq])
+
+    def _tell(self, queued: int) -> None:
         if queued:
             self._queued()
-        return len(found) == AT_ONCE
 
     async def _until_window(self) -> float:
         due = await self._database.read(webhooks.next_window)
@@ -170,74 +224,82 @@ class Outbox:
                 await self._awake.wait()
         except TimeoutError:
             pass
-        self._awake.clear()
 
     # ------------------------------------------------------------------------------------------ on a reading thread
 
-    def _look(self, tx: Tx, book: Book) -> tuple[list[Finding], Book]:
-        revision = workspaces.revision(tx)
-        if revision != book.revision:
-            book = Book(webhooks.active(tx), revision)
-        return [self._finding(tx, event, book) for event in events.waiting(tx, AT_ONCE)], book
+    def _look(self, tx: Tx, book: Book, now: datetime) -> Look:
+        book = _present(tx, book)
+        waiting = events.waiting(tx, AT_ONCE)
+        due = webhooks.next_window(tx)
+        found = [self._finding(tx, event, book) for event in waiting]
+        return Look(book, found, len(waiting) == AT_ONCE, due is not None and due <= now)
 
     def _finding(self, tx: Tx, event: Event, book: Book) -> Finding:
         matches = []
-        for execution in self._executions(tx, event):
+        for execution in self._executions(tx, event, book):
             firing = [hook for hook in book.matching(execution) if hook.created_at <= event.at]
             if firing:
                 matches.append((execution, tuple(Match(hook, _window_key(hook, execution)) for hook in firing)))
         return Finding(event, tuple(matches))
 
-    def _executions(self, tx: Tx, event: Event) -> Sequence[Execution]:
+    def _executions(self, tx: Tx, event: Event, book: Book) -> Sequence[Execution]:
         try:
-            if event.kind == "execution.finished":
+            if event.kind == jobs.ENDED:
                 return (jobs.get_execution(tx, UUID(event.payload["execution"])),)
             if event.kind == "dag_run.finished" and event.dag_id is not None and event.run_id is not None:
-                run = runs.get(tx, event.dag_id, event.run_id)
+                if not book.hears(dag_job_id(self._home.deployment, event.dag_id)):
+                    return ()
+                run = as_ended(runs.get(tx, event.dag_id, event.run_id), event.payload)
                 told = xcoms.of_key(tx, run.dag_id, run.run_id, TOLD)
                 instances = tasks.of_run(tx, run.dag_id, run.run_id)
                 return executions_of(run, instances, told, self._home, event.seq)
         except NotFound:
             log.info("What an event tells of was deleted", kind=event.kind, dag_id=event.dag_id, run_id=event.run_id)
-        except (AirgateError, ValueError, KeyError, TypeError) as error:
+        except Unavailable:
+            raise
+        except (AirgateError, msgspec.MsgspecError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             log.warning("An event cannot be understood", kind=event.kind, seq=event.seq, error=repr(error))
         return ()
 
     # ------------------------------------------------------------------------------------------ on the writing thread
 
-    def _keep(self, tx: Tx, found: Sequence[Finding], now: datetime) -> int:
+    def _keep(self, tx: Tx, found: Sequence[Finding], book: Book, now: datetime) -> int:
         ours = events.settle(tx, [finding.event.seq for finding in found])
+        found = [finding for finding in found if finding.event.seq in ours]
+        present = _present(tx, book)
+        if present is not book:  # something was changed since they were evaluated
+            found = [self._finding(tx, finding.event, present) for finding in found]
+        jobs.keep(tx, [execution for finding in found for execution, _ in finding.matches])
         queued: list[Delivery] = []
-        for finding in found:
-            if finding.event.seq not in ours:
-                continue
-            for execution, matches in finding.matches:
-                jobs.keep(tx, [execution])
-                for match in matches:
-                    queued += self._fire(tx, match, execution, finding.event, now)
+        for event, matches in found:
+            for execution, firing in matches:
+                for match in firing:
+                    queued += self._fire(tx, match, execution, event, now)
         return len(deliveries.enqueue(tx, queued))
 
     def _fire(self, tx: Tx, match: Match, execution: Execution, event: Event, now: datetime) -> list[Delivery]:
         webhook = match.webhook
         if webhook.absence is not None:
-            window = webhooks.get_window(tx, webhook.id, windows.ABSENCE)
-            if window is not None:
-                webhooks.put_window(tx, windows.came(window, event.at))
-            return []
+            return self._came(tx, webhook, event.at, now)
         if webhook.gather is not None:
             open_one = webhooks.get_window(tx, webhook.id, windows.GATHERING)
-            return self._stepped(
-                tx,
-                webhook,
-                windows.GATHERING,
-                windows.gathered(webhook, execution.job_id, open_one, execution.id, now),
-                now,
-            )
+            step = windows.gathered(webhook, execution.job_id, open_one, execution.id, event.at)
+            return self._stepped(tx, webhook, windows.GATHERING, step, now)
         if webhook.coalesce is not None:
             open_one = webhooks.get_window(tx, webhook.id, match.key)
             step = windows.coalesced(webhook, match.key, open_one, execution.id, now)
             return self._stepped(tx, webhook, match.key, step, now)
         return [self._delivery(webhook, execution.id, f"event:{event.seq}:{execution.id}", now)]
+
+    def _came(self, tx: Tx, webhook: Webhook, at: datetime, now: datetime) -> list[Delivery]:
+        window = webhooks.get_window(tx, webhook.id, windows.ABSENCE)
+        queued: list[Delivery] = []
+        if window is not None and windows.over(window, at):  # nobody was there to close it in time
+            queued = self._closed(tx, webhook, window, at, now)
+            window = webhooks.get_window(tx, webhook.id, windows.ABSENCE)
+        if window is not None:
+            webhooks.put_window(tx, windows.came(window, at))
+        return queued
 
     def _stepped(self, tx: Tx, webhook: Webhook, key: str, step: windows.Step, now: datetime) -> list[Delivery]:
         if step.window is None:
@@ -249,37 +311,37 @@ class Outbox:
         return [self._delivery(webhook, step.fires, f"window:{key}:{step.fires}", now, step.count)]
 
     def _close_windows(self, tx: Tx, book: Book, now: datetime) -> int:
+        present = _present(tx, book)
         queued: list[Delivery] = []
         for window in webhooks.due_windows(tx, now, AT_ONCE):
-            webhook = book.webhooks.get(window.webhook_id)
+            webhook = present.webhooks.get(window.webhook_id)
             webhooks.close_window(tx, window.webhook_id, window.key)
             if webhook is not None:
-                queued += self._closed(tx, webhook, window, now)
+                queued += self._closed(tx, webhook, window, now, now)
         return len(deliveries.enqueue(tx, queued))
 
-    def _closed(self, tx: Tx, webhook: Webhook, window: WebhookWindow, now: datetime) -> list[Delivery]:
+    def _closed(self, tx: Tx, webhook: Webhook, window: WebhookWindow, at: datetime, now: datetime) -> list[Delivery]:
+        """A window's time is over at `at`, which is heard of `now`."""
         if window.key == windows.ABSENCE and webhook.absence is not None:
-            webhooks.put_window(tx, windows.next_absence(webhook, now))
+            webhooks.put_window(tx, windows.next_absence(webhook, at))
             if window.count > 0:
                 return []
             execution = windows.missed(webhook, window, self._new_id())
             jobs.keep(tx, [execution])
             return [self._delivery(webhook, execution.id, f"absence:{window.due_at}", now)]
-        if window.key == windows.GATHERING or window.execution is None:
+        if window.key in (windows.GATHERING, windows.ABSENCE) or window.execution is None:
             return []
-        cause = f"window:{window.key}:{window.opened_at.isoformat()}"
-        return [self._delivery(webhook, window.execution, cause, now, window.count)]
+        return [self._delivery(webhook, window.execution, f"window:{window.key}:{window.execution}", now, window.count)]
 
     def _watch_absences(self, tx: Tx, book: Book, now: datetime) -> None:
-        for webhook in book.webhooks.values():
-            if webhook.absence is None:
+        for webhook in _present(tx, book).webhooks.values():
+            if webhook.absence is None or not webhook.jobs:
                 continue
-            wanted = windows.next_absence(webhook, now)
             present = webhooks.get_window(tx, webhook.id, windows.ABSENCE)
-            if present is None:
-                webhooks.put_window(tx, wanted)
-            elif present.due_at is not None and present.due_at > now and present.due_at != wanted.due_at:
-                webhooks.put_window(tx, wanted)  # it was changed; one that is over is closed before
+            if present is None:  # what came before it was watched is not known: the first span is a whole one
+                webhooks.put_window(tx, windows.next_absence(webhook, now, whole=True))
+            elif not windows.over(present, now) and not windows.fits(webhook, present):
+                webhooks.put_window(tx, windows.next_absence(webhook, now, whole=True))  # it was changed
 
     def _delivery(self, webhook: Webhook, execution: UUID, cause: str, now: datetime, count: int = 1) -> Delivery:
         return Delivery(
@@ -295,19 +357,32 @@ class Outbox:
         )
 
 
+def _present(tx: Tx, book: Book) -> Book:
+    """The book, or one as of now where something was changed since."""
+    revision = workspaces.revision(tx)
+    return book if revision == book.revision else Book(webhooks.active(tx), revision)
+
+
+def _portions(found: Iterable[Finding]) -> Iterator[list[Finding]]:
+    """Findings, in their order, in portions that do not keep the writer for long."""
+    portion: list[Finding] = []
+    size = 0
+    for finding in found:
+        if portion and size + finding.size > PORTION:
+            yield portion
+            portion, size = [], 0
+        portion.append(finding)
+        size += finding.size
+    if portion:
+        yield portion
+
+
 def _window_key(webhook: Webhook, execution: Execution) -> str:
     """The key under which a webhook that coalesces counts this execution."""
     if webhook.coalesce is None:
         return ""
-    names = names_of(execution)
-
-    def lookup(name: Name) -> object:
-        found = names.get(name.kind, {}).get(name.path[0].lower())
-        if found is None:
-            raise Unresolved(name)
-        return found
-
     try:
-        return "coalesce:" + render_text(webhook.coalesce.key, lookup)
+        key = render_text(webhook.coalesce.key, lookup_in(Sources(variables={}, secrets={}, execution=execution)))
     except TemplateError:
-        return "coalesce:"
+        return _COALESCED  # with all the others that have no key
+    return _COALESCED + (key if len(key) <= _LONGEST_KEY and "\0" not in key else sha256(key.encode()).hexdigest())

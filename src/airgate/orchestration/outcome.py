@@ -10,7 +10,9 @@ import msgspec
 from airgate.orchestration.requests import MASK, Masker, Rendered
 
 _SHOWN_BODY: Final = 4096
-_HIDDEN: Final = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
+_LONGEST_ERROR: Final = 500
+_HIDDEN: Final = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "signature")
+"""Headers whose names hold one of these words are not shown, whatever they say."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +34,21 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     response_headers: tuple[tuple[str, str], ...] = ()
     response_body: bytes = b""
 
+    def __repr__(self) -> str:
+        return f"Outcome(sent={self.sent}, arrived={self.arrived}, status={self.status})"
+
 
 def stopped(reason: str) -> Outcome:
     """Nothing was sent, and never will be."""
     return Outcome(sent=False, arrived=False, final=True, error=reason)
+
+
+def masked(outcome: Outcome, mask: Masker) -> Outcome:
+    """The outcome with an error that may be kept and shown: one line, not long, and without secrets."""
+    if outcome.error is None:
+        return outcome
+    words = " ".join(mask(outcome.error).replace("\0", " ").split())
+    return msgspec.structs.replace(outcome, error=words[:_LONGEST_ERROR])
 
 
 def shown(outcome: Outcome, mask: Masker) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -59,7 +72,7 @@ def shown(outcome: Outcome, mask: Masker) -> tuple[dict[str, Any], dict[str, Any
 
 
 def _headers(headers: tuple[tuple[str, str], ...], mask: Masker) -> dict[str, str]:
-    return {name: MASK if name.lower() in _HIDDEN else mask(value) for name, value in headers}
+    return {name: MASK if any(word in name.lower() for word in _HIDDEN) else mask(value) for name, value in headers}
 
 
 def _body(body: bytes, mask: Masker) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,10 +15,14 @@ import msgspec
 from airgate.model.job import Execution
 from airgate.model.webhook import Delivery, Webhook
 
-LOW: Final = 100
-"""A line that is shorter wants more, where there is more."""
-MOST_OF_ONE: Final = 200
+LONG: Final = 100
 """Deliveries of one webhook that stand in line: a target that is slow must not fill it."""
+SHORT: Final = 40
+"""A webhook's line that was cut off at `LONG` is read on once it is shorter than this."""
+MOST: Final = 10_000
+"""Deliveries that stand in line in all: what waits in the store costs no memory."""
+OF_FAILING: Final = 2
+"""Attempts at the same time at a target that fails at present: many of them must not take up all there is."""
 
 
 Standing = tuple[Delivery, Execution]
@@ -27,13 +31,18 @@ Standing = tuple[Delivery, Execution]
 
 class _Lane(msgspec.Struct):
     open: int = 0
-    most: int = 1
     free_at: float = 0.0
     """When the next attempt may begin, where there is a rate."""
 
 
 class Lanes:
-    """Counts attempts under way. A webhook whose lane is full is left out until it has room again.
+    """Counts attempts under way.
+
+    Obligations (each has a test):
+      * a webhook has no more attempts at the same time than it allows, and of all webhooks there are no more than
+        `most`;
+      * a webhook with a rate begins no more per second than it allows;
+      * a webhook whose target fails has `OF_FAILING` at the same time until one arrives.
 
     Args:
         most: attempts at the same time, over all webhooks.
@@ -46,20 +55,17 @@ class Lanes:
         self._lanes: dict[UUID, _Lane] = {}
         self._open = 0
 
-    @property
-    def room(self) -> int:
-        """How many more attempts may begin now, over all webhooks."""
-        return self._most - self._open
-
     def enter(self, webhook: Webhook) -> bool:
         """Begin an attempt, if there is room for it."""
         lane = self._lanes.setdefault(webhook.id, _Lane())
-        lane.most = webhook.max_concurrency
+        most = webhook.max_concurrency
+        if webhook.failing_since is not None:
+            most = min(most, OF_FAILING)
         now = self._steady()
-        if self._open >= self._most or lane.open >= lane.most or now < lane.free_at:
+        if self._open >= self._most or lane.open >= most or now < lane.free_at:
             return False
         if webhook.max_per_second is not None:
-            lane.free_at = max(now, lane.free_at) + 1 / webhook.max_per_second
+            lane.free_at = now + 1 / webhook.max_per_second
         lane.open += 1
         self._open += 1
         return True
@@ -72,63 +78,71 @@ class Lanes:
         if lane.open == 0 and self._steady() >= lane.free_at:
             del self._lanes[webhook_id]
 
-    def full(self) -> frozenset[UUID]:
-        """The webhooks that have no room now."""
+    def next_room(self, webhook_ids: Iterable[UUID]) -> float | None:
+        """Seconds until one of these webhooks may begin another for all its rate says; None: none of them has one."""
         now = self._steady()
-        return frozenset(
-            webhook_id for webhook_id, lane in self._lanes.items() if lane.open >= lane.most or now < lane.free_at
-        )
+        lanes = (self._lanes.get(webhook_id) for webhook_id in webhook_ids)
+        return min((lane.free_at - now for lane in lanes if lane is not None and lane.free_at > now), default=None)
 
-    def next_room(self) -> float | None:
-        """Seconds until a webhook that is only paced has room again; None: there is none."""
-        now = self._steady()
-        waits = [lane.free_at - now for lane in self._lanes.values() if lane.open < lane.most and lane.free_at > now]
-        return min(waits, default=None)
+
+class Gap(NamedTuple):
+    """What a read is to leave out."""
+
+    webhooks: frozenset[UUID]
+    """Their lines are long enough."""
+    deliveries: frozenset[UUID]
+    """They stand in line already, or are being attempted."""
 
 
 class Line:
     """Deliveries that are due, read ahead of the room for them, by webhook.
 
-    A read takes a while, and what ends meanwhile is still due in what was read: it is known by `_ended`. `left_out` and
-    `taken` are for the read that is under way, on whichever thread; they change only when the next begins.
+    Obligations (each has a test):
+      * a delivery that stands in line or is attempted is not taken into it again, also where the read that brings it
+        began before its attempt ended;
+      * no webhook has more than `LONG` in line, so that a flood for one keeps no other out of it;
+      * webhooks take turns.
     """
 
     def __init__(self) -> None:
-        self.left_out: frozenset[UUID] = frozenset()
-        """Webhooks that the present read is not to bring anything of."""
-        self.taken: frozenset[UUID] = frozenset()
-        """Deliveries that the present read brings in vain."""
         self._waiting: dict[UUID, deque[Standing]] = {}
         self._count = 0
         self._known: set[UUID] = set()
         self._ended: set[UUID] = set()
-        self._more = False
+        self._more: frozenset[UUID] = frozenset()
+        self._cut = False
 
     @property
-    def wants_more(self) -> bool:
-        """Whether it is short, and a read may bring more."""
-        return self._more and self._count < LOW
+    def hungry(self) -> bool:
+        """Whether a read may bring what could begin soon."""
+        if self._count >= MOST:
+            return False
+        return self._cut or any(len(self._waiting.get(webhook_id, ())) < SHORT for webhook_id in self._more)
 
-    def reading(self, full: frozenset[UUID]) -> None:
-        """A read begins; the lanes of these webhooks are full."""
-        long = {webhook_id for webhook_id, line in self._waiting.items() if len(line) >= MOST_OF_ONE}
-        self.left_out = full | long
-        self.taken = frozenset(self._known)
+    def reading(self) -> Gap:
+        """A read begins."""
         self._ended.clear()
+        long = frozenset(webhook_id for webhook_id, line in self._waiting.items() if len(line) >= LONG)
+        return Gap(long, frozenset(self._known))
 
-    def read(self, found: Iterable[Standing]) -> None:
-        """A read has ended with these."""
-        before = self._count
+    def read(self, found: Iterable[Standing], gap: Gap, *, cut: bool) -> None:
+        """A read has ended with these; `cut`: there were more."""
+        over = set(gap.webhooks)
         for standing in found:
             delivery = standing[0]
-            if delivery.id not in self._ended and delivery.id not in self._known:
-                self._known.add(delivery.id)
-                self._waiting.setdefault(delivery.webhook_id, deque()).append(standing)
-                self._count += 1
-        self._more = self._count > before or bool(self.left_out)
+            if delivery.id in self._ended or delivery.id in self._known:
+                continue
+            line = self._waiting.setdefault(delivery.webhook_id, deque())
+            if len(line) >= LONG:
+                over.add(delivery.webhook_id)
+                continue
+            line.append(standing)
+            self._known.add(delivery.id)
+            self._count += 1
+        self._more, self._cut = frozenset(over), cut
 
     def webhooks(self) -> tuple[UUID, ...]:
-        """Whose deliveries stand in line."""
+        """Whose deliveries stand in line; who was served longest ago is first."""
         return tuple(self._waiting)
 
     def has(self, webhook_id: UUID) -> bool:
@@ -137,11 +151,11 @@ class Line:
 
     def take(self, webhook_id: UUID) -> Standing:
         """The first of a webhook leaves the line to be attempted."""
-        line = self._waiting[webhook_id]
+        line = self._waiting.pop(webhook_id)
         standing = line.popleft()
         self._count -= 1
-        if not line:
-            del self._waiting[webhook_id]
+        if line:
+            self._waiting[webhook_id] = line
         return standing
 
     def end(self, delivery_id: UUID) -> None:
@@ -149,9 +163,8 @@ class Line:
         self._known.discard(delivery_id)
         self._ended.add(delivery_id)
 
-    def dissolve(self, webhook_id: UUID) -> None:
-        """Those of a webhook leave the line, to be read again."""
+    def drop(self, webhook_id: UUID) -> None:
+        """Those of a webhook leave the line, and are not attempted."""
         for delivery, _ in self._waiting.pop(webhook_id, ()):
-            self._known.discard(delivery.id)
+            self.end(delivery.id)
             self._count -= 1
-        self._more = True

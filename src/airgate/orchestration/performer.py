@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import structlog
 
 from airgate.model.errors import AirgateError, Unavailable
 from airgate.model.webhook import Delivery, TargetKind, Webhook
@@ -16,6 +17,8 @@ from airgate.orchestration.requests import Rendered, Sources, lookup_in, render
 from airgate.orchestration.schedule import retry_after
 from airgate.orchestration.sender import Answer, Sender
 from airgate.orchestration.templates import Lookup, TemplateError
+
+log = structlog.get_logger(__name__)
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +31,9 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Scheme and secret of each signing key."""
     allowed: tuple[str, ...] = ()
     """Networks that are allowed although they are not public."""
+
+    def __repr__(self) -> str:
+        return f"Work({self.delivery.id})"
 
 
 class Performer:
@@ -53,6 +59,9 @@ class Performer:
                     return await self._mail(work, lookup)
         except TemplateError as error:
             return stopped(str(error))
+        except Exception as error:
+            log.exception("An attempt failed by a mistake of ours", delivery=str(work.delivery.id))
+            return Outcome(sent=True, arrived=False, error=f"a mistake of Airgate's: {type(error).__name__}")
 
     async def _send(self, work: Work, request: Rendered, now: datetime, *, signed: bool) -> Outcome:
         message_id = str(work.delivery.id)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
 import msgspec
 
@@ -52,6 +56,9 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
+    def __repr__(self) -> str:
+        return f"Rendered({self.method}, {len(self.body)} bytes)"  # it holds secrets
+
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """What templates read. Variables and secrets by case-folded name."""
@@ -61,6 +68,9 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     execution: Execution | None = None
     count: int = 1
     """Events a delivery stands for: ``${{run.count}}``."""
+
+    def __repr__(self) -> str:
+        return f"Sources({len(self.variables)} variables, {len(self.secrets)} secrets)"
 
 
 def lookup_in(sources: Sources, *, masked: bool = False) -> Lookup:
@@ -186,6 +196,12 @@ class Masker:
 
 
 def _forms(value: str) -> tuple[str, ...]:
-    """A secret as it stands in a header, a URL, a form and a JSON string."""
-    from_json = msgspec.json.encode(value)[1:-1].decode()
-    return (value, render_form("${{secrets.x}}", lambda _: value), from_json)
+    """A secret as it stands in a header, a URL, a form, JSON (within JSON) and HTML, or in base64."""
+    in_json = json.dumps(value)[1:-1]
+    in_url = quote(value, safe="")
+    return (
+        value, in_url, in_url.lower(), quote(value), quote_plus(value), quote_plus(value.encode("latin-1", "replace")),
+        msgspec.json.encode(value)[1:-1].decode(), in_json, in_json.replace("/", "\\/"), json.dumps(in_json)[1:-1],
+        html.escape(value), repr(value)[1:-1], base64.b64encode(value.encode()).decode(),
+        base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),
+    )  # fmt: skip

@@ -6,8 +6,9 @@ import asyncio
 import socket
 import ssl
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -20,7 +21,10 @@ from airgate.orchestration.requests import Rendered
 
 KEPT_BODY: Final = 16 * 1024
 """Bytes of an answer that are read; the rest is not waited for."""
-_SESSIONS: Final = 16
+_OURS: Final = {"user-agent": "Airgate", "accept": "*/*"}
+"""Headers that the author may set otherwise."""
+_WAYS: Final = 16
+_LOOKUPS: Final = 32
 _IDLE_SECONDS: Final = 15.0
 _LONGEST_HEAD: Final = 16 * 1024
 
@@ -53,10 +57,37 @@ class AddressRefused(Exception):
     """The target's name leads to an address that is not allowed."""
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """Addresses by the system's resolver."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+class SystemNames:
+    """The system's resolver, on threads of its own.
+
+    A name whose servers do not answer keeps a thread for long: those who ask for it meanwhile wait for the same answer,
+    so that it keeps no more than one from other names.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_LOOKUPS, "airgate-names")
+        self._open: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """Addresses of a host. Raises OSError."""
+        key = (host, port)
+        found = self._open.get(key)
+        if found is None:
+            found = self._open[key] = asyncio.get_running_loop().run_in_executor(self._pool, _addresses, host, port)
+            found.add_done_callback(partial(self._answered, key))
+        return await asyncio.shield(found)
+
+    def _answered(self, key: tuple[str, int], found: asyncio.Future[list[str]]) -> None:
+        del self._open[key]
+        if not found.cancelled():
+            found.exception()  # nobody may be waiting for it any more
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError(f"{host!r} is no name of a host") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -70,14 +101,14 @@ class Sender:
       * an answer whose head has come counts, whatever becomes of its body.
 
     Args:
-        resolve: gives addresses of names.
+        resolve: gives addresses of names; the system does where it is None.
         tls: how certificates are checked; the system's authorities where it is None.
     """
 
-    def __init__(self, resolve: Resolve = resolve, tls: ssl.SSLContext | None = None) -> None:
-        self._resolve = resolve
+    def __init__(self, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self._resolve = resolve or SystemNames()
         self._tls = tls or ssl.create_default_context()
-        self._sessions: OrderedDict[tuple[str, ...], aiohttp.ClientSession] = OrderedDict()
+        self._ways: dict[tuple[str, ...], _Way] = {}
 
     async def send(
         self, request: Rendered, more: Mapping[str, str], *, allowed: Iterable[str] = (), seconds: float
@@ -108,24 +139,29 @@ class Sender:
     async def _exchange(
         self, url: URL, request: Rendered, more: Mapping[str, str], allowed: tuple[str, ...], head: list[Answer]
     ) -> Answer:
-        headers = [("User-Agent", "Airgate"), ("Accept", "*/*"), *request.headers, *more.items()]
-        session = await self._session(allowed)
-        async with session.request(
-            request.method, url, headers=headers, data=request.body or None, allow_redirects=False
-        ) as response:
-            answer = Answer(status=response.status, headers=_decoded(response.raw_headers))
-            head.append(answer)
-            body = await _beginning(response)
-            return msgspec.structs.replace(answer, body=body)
+        headers = [*_OURS.items() - {(name, _OURS.get(name)) for name, _ in request.headers}]
+        headers += [*request.headers, *more.items()]
+        way = await self._way(allowed)
+        way.open += 1
+        try:
+            async with way.session.request(
+                request.method, url, headers=headers, data=request.body or None, allow_redirects=False
+            ) as response:
+                answer = Answer(status=response.status, headers=_decoded(response.raw_headers))
+                head.append(answer)
+                return msgspec.structs.replace(answer, body=await _beginning(response))
+        finally:
+            way.open -= 1
 
-    async def _session(self, allowed: tuple[str, ...]) -> aiohttp.ClientSession:
+    async def _way(self, allowed: tuple[str, ...]) -> _Way:
         """Connections are shared only among those who may go to the same networks."""
-        session = self._sessions.pop(allowed, None) or self._opened(allowed)
-        self._sessions[allowed] = session
-        if len(self._sessions) > _SESSIONS:
-            _, oldest = self._sessions.popitem(last=False)
-            await oldest.close()
-        return session
+        way = self._ways.pop(allowed, None) or _Way(self._opened(allowed))
+        self._ways[allowed] = way
+        for key, idle in [(key, one) for key, one in self._ways.items() if one is not way and not one.open]:
+            if len(self._ways) > _WAYS:
+                del self._ways[key]
+                await idle.session.close()
+        return way
 
     def _opened(self, allowed: tuple[str, ...]) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -134,6 +170,7 @@ class Sender:
             ssl=self._tls,
             limit=0,
             keepalive_timeout=_IDLE_SECONDS,
+            socket_factory=partial(_socket_to, allowed),
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -149,9 +186,18 @@ class Sender:
 
     async def close(self) -> None:
         """Close all connections."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        ways = list(self._ways.values())
+        self._ways.clear()
+        for way in ways:
+            await way.session.close()
+
+
+class _Way:
+    """Connections to where some may go, and how many exchanges use them now."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.session = session
+        self.open = 0
 
 
 class _Guarded(AbstractResolver):
@@ -200,6 +246,15 @@ def _checked(text: str, allowed: tuple[str, ...]) -> URL:
         return url
     _refuse_private(url.host, url.host, allowed)
     return url
+
+
+def _socket_to(allowed: tuple[str, ...], where: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket for a connection: the last look at where it leads, whichever way the address was come by."""
+    family, kind, protocol, _, (address, *_) = where
+    _refuse_private(str(address), str(address), allowed)
+    made = socket.socket(family, kind, protocol)
+    made.setblocking(False)
+    return made
 
 
 def _refuse_private(host: str, address: str, allowed: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -27,6 +27,10 @@ _JOB = schema.job
 _JOBS = Documents(Job, _JOB, "job")
 _EXECUTION = schema.execution
 _EXECUTIONS = Documents(Execution, _EXECUTION, "execution")
+
+ENDED: Final = "execution.finished"
+"""The kind of the event that tells of a reported execution's end."""
+_MOST_WAITING: Final = 1000
 
 
 class ExecutionFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +67,10 @@ def remove(tx: Tx, workspace_id: UUID, job_id: UUID) -> None:
     _JOBS.delete(tx, job_id, _JOB.c.workspace_id == workspace_id)
 
 
-def report(tx: Tx, execution: Execution) -> tuple[Execution, bool]:
+def report(tx: Tx, execution: Execution, now: datetime) -> tuple[Execution, bool]:
     """Keep what was reported of an execution, and, once it has ended, the event that tells of it.
+
+    The event is of `now`, whenever the execution says that it ended: other clocks may be wrong, and reports late.
 
     A report repeated changes nothing; nor does any report after a final one. Gives what is kept now, and whether this
     report ended it.
@@ -79,13 +85,12 @@ def report(tx: Tx, execution: Execution) -> tuple[Execution, bool]:
         _EXECUTIONS.create(tx, execution, reported=True)
     if not execution.status.final:
         return execution, False
-    events.append(tx, [_ended(execution)])
+    events.append(tx, [_ended(execution, now)])
     return execution, True
 
 
-def _ended(execution: Execution) -> Event:
-    assert execution.ended_at is not None
-    return Event(kind="execution.finished", at=execution.ended_at, payload={"execution": str(execution.id)})
+def _ended(execution: Execution, now: datetime) -> Event:
+    return Event(kind=ENDED, at=now, payload={"execution": str(execution.id)})
 
 
 def keep(tx: Tx, executions: Sequence[Execution]) -> None:
@@ -138,7 +143,20 @@ def _conditions(workspace_id: UUID, which: ExecutionFilter) -> Conditions:
     ]
 
 
-def prune(tx: Tx, before: datetime) -> int:
-    """Delete executions that ended before this moment and that no delivery needs. Gives how many."""
-    needed = exists().where(schema.delivery.c.execution == _EXECUTION.c.id)
-    return tx.run(delete(_EXECUTION).where(_EXECUTION.c.ended_at < before, ~needed)).rowcount
+def prune(tx: Tx, before: datetime, limit: int) -> int:
+    """Delete up to `limit` executions that ended before this moment and that nobody needs any more. Gives how many.
+
+    Deliveries need them, windows that will fire, and events whose consequences were not drawn yet. Where many of those
+    wait, nothing is deleted now.
+    """
+    waiting = events.waiting(tx, _MOST_WAITING)
+    if len(waiting) == _MOST_WAITING:
+        return 0
+    unheard = [UUID(event.payload["execution"]) for event in waiting if event.kind == ENDED]
+    needed = (
+        exists().where(schema.delivery.c.execution == _EXECUTION.c.id),
+        exists().where(schema.webhook_window.c.execution == _EXECUTION.c.id),
+        _EXECUTION.c.id.in_(unheard),
+    )
+    old = select(_EXECUTION.c.id).where(_EXECUTION.c.ended_at < before, *(~need for need in needed)).limit(limit)
+    return tx.run(delete(_EXECUTION).where(_EXECUTION.c.id.in_(old))).rowcount

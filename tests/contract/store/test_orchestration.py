@@ -184,10 +184,10 @@ async def test_every_change_raises_the_revision(database: Database) -> None:
 async def test_report_of_an_end_is_kept_once_with_its_event(database: Database) -> None:
     running = make_execution(status=ExecutionStatus.RUNNING, ended_at=None)
     ended = make_execution(id=running.id, execution_id=running.id, rows=5)
-    assert await database.write(jobs.report, running) == (running, False)
-    assert await database.write(jobs.report, ended) == (ended, True)
+    assert await database.write(jobs.report, running, at(9)) == (running, False)
+    assert await database.write(jobs.report, ended, at(9)) == (ended, True)
     late = make_execution(id=running.id, execution_id=running.id, status=ExecutionStatus.FAILED)
-    assert await database.write(jobs.report, late) == (ended, False)
+    assert await database.write(jobs.report, late, at(9)) == (ended, False)
     assert await database.read(jobs.get_execution, running.id) == ended
     found = await database.read(events.waiting, 10)
     assert [(event.kind, event.payload) for event in found] == [("execution.finished", {"execution": str(ended.id)})]
@@ -198,7 +198,7 @@ async def test_executions_are_listed_by_job_status_and_time(database: Database) 
     failed = make_execution(status=ExecutionStatus.FAILED, ended_at=at(3))
     other = make_execution(job_id=UUID(int=2), ended_at=at(4))
     for one in (ours, failed, other):
-        await database.write(jobs.report, one)
+        await database.write(jobs.report, one, at(9))
     await database.write(jobs.keep, [make_execution()])
 
     async def found(**which: Any) -> list[UUID]:
@@ -218,7 +218,7 @@ async def test_kept_execution_stays_as_it_was_told(database: Database) -> None:
     await database.write(jobs.keep, [first])
     await database.write(jobs.keep, [make_execution(id=first.id, rows=2)])
     assert await database.read(jobs.get_executions, [first.id, uuid7()]) == {first.id: first}
-    assert await database.write(jobs.prune, at(2)) == 1
+    assert await database.write(jobs.prune, at(2), 10) == 1
 
 
 async def test_external_job_is_kept_changed_and_removed(database: Database) -> None:
@@ -350,7 +350,7 @@ async def test_block_windows_are_kept(database: Database) -> None:
 
 
 async def test_events_are_settled_once(database: Database) -> None:
-    await database.write(jobs.report, make_execution())
+    await database.write(jobs.report, make_execution(), at(9))
     (event,) = await database.read(events.waiting, 10)
     assert await database.write(events.settle, [event.seq]) == {event.seq}
     assert await database.write(events.settle, [event.seq]) == frozenset()
