@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 import httpx
@@ -18,7 +18,6 @@ from airgate.orchestration.mail import NoMailer
 from airgate.orchestration.sender import Sender
 from airgate.orchestration.service import Around, Orchestration
 from airgate.store import workspaces
-from airgate.store.database import Database
 from tests.support.memory_deployment import new_id
 from tests.support.memory_triggers import MemoryTriggers
 from tests.support.native_world import ADMIN, LOCAL, NativeWorld
@@ -111,7 +110,7 @@ class Client:
     async def post(self, path: str, body: Any = None, *, expect: int = 201, **more: Any) -> Any:
         return await self.ask("POST", path, {} if body is None else body, expect=expect, **more)
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         await self.raw.__aenter__()
         return self
 
@@ -185,7 +184,7 @@ class Receiver:
 async def receiver() -> AsyncIterator[Receiver]:
     """A receiver at an address of this machine."""
     one = Receiver()
-    server = await asyncio.start_server(one._serve, "127.0.0.1", 0)  # noqa: SLF001 - its own maker
+    server = await asyncio.start_server(one._serve, "127.0.0.1", 0)
     one.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield one

@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 
 from airgate.store.database import Database
+from tests.support.erathos_world import ErathosWorld
 from tests.support.native_world import NativeWorld, native_world
 
 
 @pytest.fixture
 async def two_deployments(sqlite_database: Database) -> NativeWorld:
     return await native_world(sqlite_database)
+
+
+@pytest.fixture
+async def erathos(sqlite_database: Database) -> ErathosWorld:
+    return ErathosWorld(await native_world(sqlite_database))

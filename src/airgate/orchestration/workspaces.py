@@ -11,9 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from airgate.model.errors import InvalidFields
+from airgate.model.errors import Conflict, InvalidFields
 from airgate.model.query import Listing, Order, Page
-from airgate.model.workspace import Workspace, WorkspaceSecret, WorkspaceVariable
+from airgate.model.workspace import DEFAULT_WORKSPACE_ID, Workspace, WorkspaceSecret, WorkspaceVariable
 from airgate.store import workspaces as stored
 from airgate.store.database import Database
 
@@ -61,12 +61,18 @@ class Workspaces:
         if "private_targets" in changes:
             changes["private_targets"] = _networks(changes["private_targets"])
         before = await self.get(workspace_id)
+        if workspace_id == DEFAULT_WORKSPACE_ID and changes.get("name", before.name) != before.name:
+            raise Conflict(
+                "The first workspace keeps its name: the embedded deployment goes by it.", code="workspace_name"
+            )
         changed = msgspec.structs.replace(before, **changes, updated_at=self._clock())
         _check_workspace(changed)
         return await self._database.write(stored.update, changed)
 
     async def delete(self, workspace_id: UUID) -> None:
         """Delete a workspace that holds nothing but variables and secrets. The first one stays (Conflict)."""
+        if workspace_id == DEFAULT_WORKSPACE_ID:
+            raise Conflict("The first workspace holds the embedded deployment, and stays.", code="workspace_in_use")
         await self._database.write(stored.delete, workspace_id)
 
     async def list_variables(self, workspace_id: UUID, order: Order, page: Page) -> Listing[WorkspaceVariable]:

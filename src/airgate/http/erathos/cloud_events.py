@@ -58,7 +58,9 @@ def report_of(event: Mapping[str, Any]) -> dict[str, Any]:
     known = {name: value for name, value in data.items() if name in ReportBody.__struct_fields__}
     extra = {name: value for name, value in data.items() if name not in known}
     extra |= {"cloud_event": {name: event[name] for name in _KEPT if _text(event.get(name))}}
-    report = {"execution_id": _execution_id(event), **known, "status": status, "extra": known.get("extra", {}) | extra}
+    if isinstance(known.get("extra", {}), dict):
+        known["extra"] = known.get("extra", {}) | extra
+    report = {"execution_id": _execution_id(event), **known, "status": status}
     when = "started_at" if status == "RUNNING" else "ended_at"
     if _text(event.get("time")):
         report.setdefault(when, event["time"])

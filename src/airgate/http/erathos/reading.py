@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -193,10 +193,13 @@ def _converted(value: Any, kind: Any, pointer: str, faults: list[tuple[str, str]
     if item is not None and isinstance(value, list):
         return tuple(_converted(each, item, f"{pointer}/{index}", faults) for index, each in enumerate(value))
     try:
-        return msgspec.convert(value, kind)
+        found = msgspec.convert(value, kind)
+        return found.astimezone(UTC) if isinstance(found, datetime) else found
     except msgspec.ValidationError as error:
         faults.append(_fault(pointer, str(error)))
-        return None
+    except OverflowError:
+        faults.append((f"/{pointer}", "This date cannot be said in UTC."))
+    return None
 
 
 @functools.cache
