@@ -167,7 +167,8 @@ async def build(settings: Settings, stack: AsyncExitStack, *, address: str) -> R
     stack.push_async_callback(_kept, audit)
     await stack.enter_async_context(_meanwhile(audit.run(), "audit log"))
     triggers = Triggers(database, clock=now, new_id=new_id)
-    orchestration = _orchestration(settings, database, triggers, local, address)
+    orchestration = _orchestration(settings, database, triggers, local, address, engine)
+    engine.gatekeeper.guard(orchestration.gate)
     services = Services(
         access=access,
         accounts=access.accounts,
@@ -197,7 +198,7 @@ async def build(settings: Settings, stack: AsyncExitStack, *, address: str) -> R
 
 
 def _orchestration(
-    settings: Settings, database: Database, triggers: Triggers, local: Deployment, address: str
+    settings: Settings, database: Database, triggers: Triggers, local: Deployment, address: str, engine: Engine
 ) -> Orchestration:
     deployments = {local.name: local}
     mailer = _mailer(settings.mail)
@@ -217,7 +218,7 @@ def _orchestration(
         sender=Sender(tls=_authorities(settings.webhooks)),
         keep_days=settings.webhooks.keep_days,
     )
-    return Orchestration(around, blocks_changed=lambda: None)
+    return Orchestration(around, blocks_changed=engine.gatekeeper.changed)
 
 
 class _StartRun:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -37,6 +37,8 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     archived: tuple[TaskInstance, ...] = ()
     stops: tuple[UUID, ...] = ()
     run: DagRun | None = None
+    reason: str = "marked"
+    """Why the run has ended, where it has."""
 
 
 Editor = Callable[[RunSnapshot, datetime], Edit]
@@ -71,6 +73,31 @@ class Control:
         else:
             await self._edit(dag_id, run_id, lambda snapshot, now: _marked_run(snapshot, state, now))
         return await self._run(dag_id, run_id)
+
+    async def end_run(
+        self, dag_id: str, run_id: str, why: Callable[[DagRun, datetime], str | None], reason: str
+    ) -> None:
+        """Fail a run that runs and that there is a cause to end, as if somebody had marked it.
+
+        Args:
+            dag_id: its DAG.
+            run_id: the run; one that is not there, or does not run, stays as it is.
+            why: asked in the moment of the change; what it says becomes the run's note, where that has none.
+            reason: for the event of its end.
+        """
+
+        def edit(snapshot: RunSnapshot, now: datetime) -> Edit:
+            cause = why(snapshot.run, now) if snapshot.run.state is RunState.RUNNING else None
+            if cause is None:
+                return Edit()
+            edit = _marked_run(snapshot, RunState.FAILED, now)
+            assert edit.run is not None
+            return msgspec.structs.replace(
+                edit, run=msgspec.structs.replace(edit.run, note=edit.run.note or cause), reason=reason
+            )
+
+        with suppress(NotFound):
+            await self._edit(dag_id, run_id, edit)
 
     async def clear_run(self, dag_id: str, run_id: str, *, only_failed: bool = False) -> tuple[TaskInstance, ...]:
         """Run all of a run again, or what failed of it. Gives the instances that were touched, as they were."""
@@ -252,7 +279,7 @@ class Control:
     def _edit_active(self, active: Active, editor: Editor) -> asyncio.Future[None]:
         edit = editor(active.snapshot, self._clock())
         if edit.run is not None and edit.run.state.finished:
-            active.tell(run_finished(edit.run, "marked", self._clock()))
+            active.tell(run_finished(edit.run, edit.reason, self._clock()))
         return self._scheduler.change(
             active, changed=edit.changed, archived=edit.archived, stops=edit.stops, run=edit.run
         )
@@ -263,7 +290,7 @@ class Control:
         run = edit.run or before
         batch = Batch(run=edit.run, changed=list(edit.changed), archived=list(edit.archived))
         if run.state.finished and not before.state.finished:
-            batch.events.append(run_finished(run, "marked", self._clock()))
+            batch.events.append(run_finished(run, edit.reason, self._clock()))
         await self._database.write(store_batch, batch, self._clock())
         self._scheduler.stored(run, was=before.state)
 

@@ -112,6 +112,35 @@ class FileVersion(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
+class Gate(Protocol):
+    """Says when runs may not start. `manual`: of runs that somebody asked for; not of those made by schedule."""
+
+    def blocks(self, dag_id: str, now: datetime, *, manual: bool) -> bool:
+        """Whether runs of this DAG may not start at `now`. Asked before every start: to be cheap."""
+
+    def cancels(self, dag_id: str, now: datetime, *, manual: bool) -> str | None:
+        """Why running runs of this DAG are to be ended at `now`, in a few words; None: they go on."""
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """When one of these answers may next become another by itself."""
+
+
+class OpenGate:
+    """Lets everything through."""
+
+    def blocks(self, dag_id: str, now: datetime, *, manual: bool) -> bool:
+        """See the port."""
+        return False
+
+    def cancels(self, dag_id: str, now: datetime, *, manual: bool) -> str | None:
+        """See the port."""
+        return None
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """See the port."""
+        return None
+
+
 class RunDates(msgspec.Struct, frozen=True, kw_only=True):
     """Dates a timetable gave for a run."""
 

@@ -82,6 +82,10 @@ class Roster:
         """How many runs of a DAG run, or are about to."""
         return len(self._active.get(dag_id, ())) + self._begins[dag_id]
 
+    def running_keys(self) -> list[RunKey]:
+        """All runs that run, or are about to."""
+        return [*self._beginning, *(active.key for active in self)]
+
     def unfinished(self, dag_id: str) -> int:
         """How many runs of a DAG are queued or running."""
         return self.under_way(dag_id) + self.queue.count(dag_id)

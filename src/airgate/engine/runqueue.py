@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from itertools import islice
 
@@ -23,7 +24,7 @@ class Starting(msgspec.Struct, frozen=True):
 
 
 class RunQueue:
-    """Runs that wait for their DAG to be unpaused, for their date, or for a place under ``max_active_runs``."""
+    """Runs that wait for their DAG to be unpaused, for their date, for the gate, or a place below the limit."""
 
     def __init__(self) -> None:
         self._runs: dict[str, dict[str, tuple[DagRun, bool]]] = {}
@@ -76,14 +77,20 @@ class RunQueue:
         """The ids of a DAG's queued runs."""
         return list(self._runs.get(dag_id, ()))
 
-    def start(self, dag: Dag, running: int, now: datetime) -> Starting:
-        """Take out the runs of a DAG that start now, `running` being under way already."""
+    def start(
+        self, dag: Dag, running: int, now: datetime, blocked: Callable[[DagRun], bool] = lambda run: False
+    ) -> Starting:
+        """Take out the runs of a DAG that start now, `running` being under way already.
+
+        Those that are blocked keep no other from starting; whoever blocks them has them asked for again.
+        """
         queued = self._runs.get(dag.dag_id)
         if not queued or dag.is_paused or running >= dag.spec.max_active_runs:
             return Starting()  # asked again when the DAG is unpaused, or one of its runs ends
         ahead = {run_id: at for run_id, at in self._dated.get(dag.dag_id, {}).items() if at > now}
         held = {run_id for dag_id, run_id in self._held if dag_id == dag.dag_id}
-        due = (run for run, _ in queued.values() if run.run_id not in ahead and run.run_id not in held)
+        waiting = ahead.keys() | held
+        due = (run for run, _ in queued.values() if run.run_id not in waiting and not blocked(run))
         looked_at = (QueuedRun(run=run, max_active_runs=dag.spec.max_active_runs) for run in islice(due, LOOKED_AT))
         starts = start_runs(looked_at, {dag.dag_id: running}, now)
         begun = [(run, self._take(run.dag_id, run.run_id)) for run in starts.started]

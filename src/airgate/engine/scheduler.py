@@ -25,7 +25,7 @@ from airgate.engine.desk import Desk
 from airgate.engine.launcher import Launcher
 from airgate.engine.past import left_of, past_of
 from airgate.engine.placement import Placement
-from airgate.engine.ports import Executor, FileVersion, Slot
+from airgate.engine.ports import Executor, FileVersion, Gate, OpenGate, Slot
 from airgate.engine.pump import Pump
 from airgate.engine.registry import Registry
 from airgate.engine.retry import Killed
@@ -81,6 +81,7 @@ class Scheduler:
         self._registry = registry
         self.roster = Roster()
         self.hooks = Hooks()
+        self.gate: Gate = OpenGate()
         self._followers: dict[str, set[RunKey]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._stopping = False
@@ -112,7 +113,10 @@ class Scheduler:
         return active
 
     def begin(self) -> None:
-        """What was unfinished has been taken up: queued runs may start, and be changed by hand."""
+        """What was unfinished has been taken up: queued runs may start, and be changed by hand.
+
+        Again, whenever the gate may let others through than before.
+        """
         self.roster.open.set()
         for dag_id in self.roster.queue.dag_ids():
             self._start_queued(dag_id)
@@ -252,7 +256,8 @@ class Scheduler:
         dag = self._registry.dag(dag_id)
         if dag is None or self._stopping or not self.roster.open.is_set():
             return
-        starting = self.roster.queue.start(dag, self.roster.under_way(dag_id), self._around.clock())
+        now = self._around.clock()
+        starting = self.roster.queue.start(dag, self.roster.under_way(dag_id), now, self._blocked(dag_id, now))
         for run, fresh in starting.runs:
             if fresh:
                 self._activate(run, dag, (), {})
@@ -262,6 +267,10 @@ class Scheduler:
                 self._pump.spawn(self._begin_again(run, dag, stack))
         if starting.wake_at is not None:
             self._wake_dag(dag_id, starting.wake_at)
+
+    def _blocked(self, dag_id: str, now: datetime) -> Callable[[DagRun], bool]:
+        closed = {manual: self.gate.blocks(dag_id, now, manual=manual) for manual in (True, False)}
+        return lambda run: closed[run.run_type.manual]
 
     async def _begin_again(self, run: DagRun, dag: Dag, beginning: ExitStack) -> None:
         with beginning:
@@ -532,6 +541,7 @@ def run_finished(run: DagRun, reason: str | None, now: datetime) -> Event:
         "reason": reason,
         "start_date": run.start_date,
         "end_date": run.end_date,
+        "clear_number": run.clear_number,
     }
     return Event(
         kind="dag_run.finished",

@@ -16,6 +16,7 @@ from airgate.engine.answers import Answers
 from airgate.engine.calendar import Calendar
 from airgate.engine.control import Control
 from airgate.engine.folder import DagFolder
+from airgate.engine.gatekeeper import Gatekeeper
 from airgate.engine.held import why_held
 from airgate.engine.planning import Planner
 from airgate.engine.ports import FileVersion, TaskMessageError
@@ -94,6 +95,7 @@ class Engine:
         timetables = AskedTimetables(self._tree, registry.version_of)
         self._planner = Planner(registry.dag, timetables, clock=clock, new_id=new_id)
         self.control = Control(database, self.scheduler, registry, clock=clock, new_id=new_id)
+        self.gatekeeper = Gatekeeper(self.scheduler, self.control, clock=clock)
         self._calendar = Calendar(database, timetables, self.scheduler, registry, clock=clock, new_id=new_id)
         self.folder = DagFolder(
             config.dags,
@@ -129,6 +131,7 @@ class Engine:
     async def stop(self) -> None:
         """End running tries, record them, and leave no process behind."""
         self._calendar.stop()
+        self.gatekeeper.stop()
         self.folder.stop()
         await self.scheduler.stop()
         for task in self._tasks:
@@ -143,6 +146,7 @@ class Engine:
 
     async def _recover(self) -> None:
         await recover(self._database, self.scheduler, self._registry, clock=self._clock)
+        self.gatekeeper.changed()
 
     async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do what the engine cannot do without, however often it fails."""

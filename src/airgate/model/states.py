@@ -55,6 +55,11 @@ class RunType(StrEnum):
     OPERATOR_TRIGGERED = "operator_triggered"
     ASSET_TRIGGERED = "asset_triggered"
 
+    @property
+    def manual(self) -> bool:
+        """Whether somebody asked for it: a person, a program, a task; not a schedule, and not an asset's update."""
+        return self in (RunType.MANUAL, RunType.OPERATOR_TRIGGERED)
+
 
 class TriggeredBy(StrEnum):
     """Who asked for a DAG run (Airflow 3's ``triggered_by``)."""

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+import structlog
 
-from airgate.model.errors import InvalidFields
+from airgate.model.errors import InvalidFields, Unavailable
+from airgate.model.job import dag_job_id
 from airgate.model.query import Listing, Order, Page
 from airgate.model.webhook import BlockWindow
 from airgate.orchestration import blocks
 from airgate.store import hooks as stored
 from airgate.store import workspaces
 from airgate.store.database import Database
+
+LEARNT_AFTER: Final = 60.0
+"""Seconds after which a change made by another process counts here. One made here counts at once."""
+
+log = structlog.get_logger(__name__)
 
 
 class BlockWindows:
@@ -26,7 +34,7 @@ class BlockWindows:
         database: where they are kept.
         clock: the present time, aware.
         new_id: fresh UUIDv7s.
-        changed: called after every change, and after `load`.
+        changed: called after every change that was learnt of.
     """
 
     def __init__(
@@ -44,21 +52,28 @@ class BlockWindows:
         self._known: tuple[BlockWindow, ...] = ()
 
     async def load(self) -> None:
-        """Learn what is kept; again from time to time, where other processes may change it."""
-        self._known = await self._database.read(stored.blocks)
-        self._changed()
+        """Learn what is kept."""
+        known = await self._database.read(stored.blocks)
+        if known != self._known:
+            self._known = known
+            self._changed()
 
-    def blocked_until(self, job_id: UUID, *, manual: bool) -> datetime | None:
-        """When the job may start; None: now."""
-        return blocks.blocked_until(self._known, job_id, self._clock(), manual=manual) if self._known else None
+    async def keep_up(self) -> None:
+        """Learn what other processes change, until cancelled."""
+        while True:
+            await asyncio.sleep(LEARNT_AFTER)
+            try:
+                await self.load()
+            except Unavailable as error:
+                log.info("Block windows cannot be read now", detail=error.detail)
 
-    def cancels(self, job_id: UUID) -> bool:
-        """Whether what runs of the job now is to be ended."""
-        return bool(self._known) and blocks.to_cancel(self._known, job_id, self._clock())
+    def of(self, workspace_id: UUID) -> tuple[BlockWindow, ...]:
+        """The windows of a workspace, as far as they are known."""
+        return tuple(window for window in self._known if window.workspace_id == workspace_id)
 
-    def next_change(self) -> datetime | None:
-        """The next moment at which an answer of this may change by itself."""
-        return blocks.next_change(self._known, self._clock())
+    def blocked_until(self, workspace_id: UUID, job_id: UUID, *, manual: bool = True) -> datetime | None:
+        """When a job of a workspace may start; None: now."""
+        return blocks.blocked_until(self.of(workspace_id), job_id, self._clock(), manual=manual)
 
     async def list(self, workspace_id: UUID, order: Order, page: Page) -> Listing[BlockWindow]:
         """One page of a workspace's windows."""
@@ -93,6 +108,33 @@ class BlockWindows:
         """Delete a window. Raises NotFound."""
         await self._database.write(stored.delete_block, workspace_id, window_id)
         await self.load()
+
+
+class DagGate:
+    """Implements `airgate.engine.ports.Gate` for the DAGs of one deployment."""
+
+    def __init__(self, windows: BlockWindows, deployment: str, workspace_id: UUID) -> None:
+        self._windows = windows
+        self._deployment = deployment
+        self._workspace_id = workspace_id
+
+    def blocks(self, dag_id: str, now: datetime, *, manual: bool) -> bool:
+        """See the port."""
+        windows = self._windows.of(self._workspace_id)
+        return bool(windows) and blocks.is_blocked(windows, self._job(dag_id), now, manual=manual)
+
+    def cancels(self, dag_id: str, now: datetime, *, manual: bool) -> str | None:
+        """See the port."""
+        windows = self._windows.of(self._workspace_id)
+        window = blocks.canceller(windows, self._job(dag_id), now, manual=manual) if windows else None
+        return None if window is None else f"Ended by the block window '{window.name}'."
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """See the port."""
+        return blocks.next_change(self._windows.of(self._workspace_id), now)
+
+    def _job(self, dag_id: str) -> UUID:
+        return dag_job_id(self._deployment, dag_id)
 
 
 def _check(window: BlockWindow) -> None:

@@ -24,12 +24,15 @@ def blocked_until(windows: Iterable[BlockWindow], job_id: UUID, now: datetime, *
     return until
 
 
-def to_cancel(windows: Iterable[BlockWindow], job_id: UUID, now: datetime) -> bool:
-    """Whether executions of the job that run now are to be ended."""
-    return any(
-        window.cancel_running and window.is_active and _of_job(window, job_id) and end_of(window, now) is not None
-        for window in windows
-    )
+def is_blocked(windows: Iterable[BlockWindow], job_id: UUID, now: datetime, *, manual: bool) -> bool:
+    """Whether the job may not start now."""
+    return any(_concerns(window, job_id, manual=manual) and end_of(window, now) is not None for window in windows)
+
+
+def canceller(windows: Iterable[BlockWindow], job_id: UUID, now: datetime, *, manual: bool) -> BlockWindow | None:
+    """The window because of which executions of the job that run now are to be ended; None: they go on."""
+    relevant = (window for window in windows if window.cancel_running and _concerns(window, job_id, manual=manual))
+    return next((window for window in relevant if end_of(window, now) is not None), None)
 
 
 def end_of(window: BlockWindow, now: datetime) -> datetime | None:

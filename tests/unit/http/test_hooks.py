@@ -86,9 +86,9 @@ async def open_house(folder: Path, **changes: Any) -> AsyncIterator[House]:
             deployments=deployments,
             embedded=there.deployment.name,
             address="http://airgate",
-            start_run=_nothing,
+            start_run=_never,
             mailer=NoMailer(),
-            tell_owner=_nothing,
+            tell_owner=_never,
             clock=clock,
             new_id=new_id,
             random_bytes=secrets.token_bytes,
@@ -106,7 +106,7 @@ async def open_house(folder: Path, **changes: Any) -> AsyncIterator[House]:
             yield House(client, orchestration, there.database, audit, clock)
 
 
-async def _nothing(*_: Any) -> Any:
+async def _never(*_: Any, **__: Any) -> Any:
     raise AssertionError("nobody asks for this here")
 
 
@@ -142,7 +142,7 @@ async def test_same_delivery_with_another_payload_is_a_conflict(house: House) ->
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_reused")
 
 
-async def test_wrong_signature_and_no_signature_are_answered_alike_and_start_nothing(house: House) -> None:
+async def test_wrong_signature_and_no_signature_are_answered_alike_and_start_never(house: House) -> None:
     await house.hook()
     before = await house.run_ids()
     wrong = await house.post(secret="another secret")
@@ -168,7 +168,7 @@ async def test_unknown_hook_and_one_switched_off_are_not_found(house: House) -> 
         assert (answer.status_code, answer.json()["code"]) == (404, "hook_not_found")
 
 
-async def test_hook_takes_nothing_but_post(house: House) -> None:
+async def test_hook_takes_never_but_post(house: House) -> None:
     await house.hook()
     answer = await house.client.get("/hooks/orders")
     assert (answer.status_code, answer.headers["allow"]) == (405, "OPTIONS, POST")
@@ -193,14 +193,14 @@ async def test_dag_that_is_gone_is_not_found(house: House) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "dag_not_found")
 
 
-async def test_sender_is_asked_to_come_again_when_nothing_can_be_kept(tmp_path: Path) -> None:
+async def test_sender_is_asked_to_come_again_when_never_can_be_kept(tmp_path: Path) -> None:
     async for house in open_house(tmp_path, triggers=AwayTriggers()):
         await house.hook()
         answer = await house.post()
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "4")
 
 
-async def test_ping_of_github_starts_nothing(house: House) -> None:
+async def test_ping_of_github_starts_never(house: House) -> None:
     await house.hook()
     before = await house.run_ids()
     signature = hmac.new(SECRET.encode(), b"{}", "sha256").hexdigest()

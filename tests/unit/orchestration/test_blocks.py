@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airgate.model.webhook import BlockWindow
-from airgate.orchestration.blocks import blocked_until, end_of, next_change, to_cancel
+from airgate.orchestration.blocks import blocked_until, canceller, end_of, is_blocked, next_change
 
 JOB, OTHER = UUID(int=1), UUID(int=2)
 EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
@@ -76,8 +78,51 @@ def test_manual_start_passes_where_it_is_allowed() -> None:
 def test_window_concerns_its_jobs_only() -> None:
     ours = [window("08:00", "10:00", jobs=(JOB,), cancel_running=True)]
     at = utc("2026-11-21T09:00:00")
-    assert (blocked_until(ours, JOB, at, manual=False), to_cancel(ours, JOB, at)) == (utc("2026-11-21T10:00:00"), True)
-    assert (blocked_until(ours, OTHER, at, manual=False), to_cancel(ours, OTHER, at)) == (None, False)
+    assert blocked_until(ours, JOB, at, manual=False) == utc("2026-11-21T10:00:00")
+    assert canceller(ours, JOB, at, manual=False) == ours[0]
+    assert blocked_until(ours, OTHER, at, manual=False) is None
+    assert canceller(ours, OTHER, at, manual=False) is None
+
+
+def test_what_runs_by_hand_goes_on_where_it_might_start() -> None:
+    allowing = [window("08:00", "10:00", allow_manual=True, cancel_running=True)]
+    assert canceller(allowing, JOB, utc("2026-11-21T09:00:00"), manual=True) is None
+    assert canceller(allowing, JOB, utc("2026-11-21T09:00:00"), manual=False) == allowing[0]
+
+
+MINUTES = st.integers(0, 400_000).map(lambda minutes: utc("2026-03-01T00:00:00") + timedelta(minutes=minutes))
+TIMES = st.times().map(lambda at: at.replace(second=0, microsecond=0))
+WINDOWS = st.lists(
+    st.builds(
+        lambda start, end, days, zone: window(
+            start.isoformat(), end.isoformat(), weekdays=tuple(sorted(days)), time_zone=zone
+        ),
+        TIMES,
+        TIMES,
+        st.sets(st.integers(0, 6), min_size=1),
+        st.sampled_from(["UTC", "America/Sao_Paulo", "Europe/Berlin", "America/New_York", "Pacific/Apia"]),
+    ),
+    max_size=4,
+)
+
+
+@given(windows=WINDOWS, now=MINUTES)
+def test_end_of_a_block_is_the_first_moment_that_is_not_blocked(windows: list[BlockWindow], now: datetime) -> None:
+    until = blocked_until(windows, JOB, now, manual=False)
+    assert (until is not None) == is_blocked(windows, JOB, now, manual=False)
+    if until is None or until - now > timedelta(days=8):
+        return
+    assert not is_blocked(windows, JOB, until, manual=False)
+    for share in (0.1, 0.5, 0.9):
+        assert is_blocked(windows, JOB, now + (until - now) * share, manual=False)
+
+
+@given(windows=WINDOWS, now=MINUTES)
+def test_nothing_changes_before_the_next_change(windows: list[BlockWindow], now: datetime) -> None:
+    change = next_change(windows, now)
+    end = change or now + timedelta(days=8)
+    states = {is_blocked(windows, JOB, now + (end - now) * share, manual=False) for share in (0.0, 0.3, 0.6, 0.999)}
+    assert len(states) == 1
 
 
 def test_inactive_window_blocks_nothing() -> None:
