@@ -34,6 +34,7 @@ class ErathosWorld:
         self.database = native.database
         self.answers: list[str] = []
         self.triggers = MemoryTriggers(native.world)
+        self.sender = Sender()
         self.orchestration = Orchestration(
             Around(
                 database=native.database,
@@ -48,7 +49,7 @@ class ErathosWorld:
                 random_bytes=lambda length: b"7" * length,
                 random_text=lambda: "made-up-secret-of-a-hook",
                 chance=lambda: 0.5,
-                sender=Sender(),
+                sender=self.sender,
             ),
             blocks_changed=lambda: None,
         )

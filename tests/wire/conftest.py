@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from airgate.store.database import Database
@@ -15,5 +17,7 @@ async def two_deployments(sqlite_database: Database) -> NativeWorld:
 
 
 @pytest.fixture
-async def erathos(sqlite_database: Database) -> ErathosWorld:
-    return ErathosWorld(await native_world(sqlite_database))
+async def erathos(sqlite_database: Database) -> AsyncIterator[ErathosWorld]:
+    world = ErathosWorld(await native_world(sqlite_database))
+    yield world
+    await world.sender.close()

@@ -15,6 +15,8 @@ import pytest
 from airgate.access.ports import NewPerson, PersonChange
 from airgate.http.server import DIALECTS
 from airgate.model.identity import EVERYWHERE, DagGrant, DagVerb, Limits, Role, Scope
+from airgate.model.workspace import DEFAULT_WORKSPACE_ID
+from tests.support.erathos_world import ErathosWorld
 from tests.support.native_world import AT_FAR, AT_LOCAL, FAR, IN_LAB, LOCAL, NativeWorld, basic
 
 DAG: Final = "nosched"
@@ -155,6 +157,64 @@ TABLES: Final = {
         GET    /token                                          shut    -
         GET    /token/login                                    shut    -
     """,
+    "hooks": """
+        POST   /{name}                                         public  -
+    """,
+    "erathos": """
+        GET    /workspaces/                                             Viewer  -
+        POST   /workspaces/                                             Admin   -        all
+        GET    WS/                                                      Viewer  -
+        PATCH  WS/                                                      Admin   -        all
+        DELETE WS/                                                      Admin   -        all
+        GET    WS/variables/                                            Op      -
+        POST   WS/variables/                                            Op      -
+        GET    WS/variables/{variable_id}/                              Op      -
+        PUT    WS/variables/{variable_id}/                              Op      -
+        PATCH  WS/variables/{variable_id}/                              Op      -
+        DELETE WS/variables/{variable_id}/                              Op      -
+        GET    WS/secrets/                                              Op      -
+        POST   WS/secrets/                                              Op      -
+        GET    WS/secrets/{secret_id}/                                  Op      -
+        PUT    WS/secrets/{secret_id}/                                  Op      -
+        PATCH  WS/secrets/{secret_id}/                                  Op      -
+        DELETE WS/secrets/{secret_id}/                                  Op      -
+        GET    WS/jobs/                                                 Viewer  -
+        POST   WS/jobs/                                                 Op      -
+        GET    WS/jobs/{job_id}/                                        Viewer  -
+        PATCH  WS/jobs/{job_id}/                                        Op      -
+        DELETE WS/jobs/{job_id}/                                        Op      -
+        POST   WS/jobs/{job_id}/run/                                    User    trigger
+        GET    WS/jobs/{job_id}/executions/                             Viewer  -
+        POST   WS/jobs/{job_id}/executions/                             User    trigger
+        GET    WS/executions/                                           Viewer  -
+        GET    WS/orchestration/webhooks/                               Viewer  -
+        POST   WS/orchestration/webhooks/                               Op      -
+        GET    WS/orchestration/webhooks/{webhook_id}/                  Viewer  -
+        PUT    WS/orchestration/webhooks/{webhook_id}/                  Op      -
+        PATCH  WS/orchestration/webhooks/{webhook_id}/                  Op      -
+        DELETE WS/orchestration/webhooks/{webhook_id}/                  Op      -
+        POST   WS/orchestration/webhooks/{webhook_id}/test/             Op      -
+        GET    WS/orchestration/webhooks/{webhook_id}/keys/             Viewer  -
+        POST   WS/orchestration/webhooks/{webhook_id}/keys/             Op      -
+        DELETE WS/orchestration/webhooks/{webhook_id}/keys/{signing_key_id}/ Op      -
+        GET    WS/orchestration/webhooks/{webhook_id}/deliveries/       Viewer  -
+        POST   WS/orchestration/webhooks/{webhook_id}/replay/           Op      -
+        GET    WS/orchestration/deliveries/                             Viewer  -
+        GET    WS/orchestration/deliveries/{delivery_id}/               Viewer  -
+        POST   WS/orchestration/deliveries/{delivery_id}/replay/        Op      -
+        GET    WS/orchestration/hooks/                                  Viewer  -
+        POST   WS/orchestration/hooks/                                  Op      -
+        GET    WS/orchestration/hooks/{hook_id}/                        Viewer  -
+        PUT    WS/orchestration/hooks/{hook_id}/                        Op      -
+        PATCH  WS/orchestration/hooks/{hook_id}/                        Op      -
+        DELETE WS/orchestration/hooks/{hook_id}/                        Op      -
+        GET    WS/block-windows/                                        Viewer  -
+        POST   WS/block-windows/                                        Op      -
+        GET    WS/block-windows/{block_window_id}/                      Viewer  -
+        PUT    WS/block-windows/{block_window_id}/                      Op      -
+        PATCH  WS/block-windows/{block_window_id}/                      Op      -
+        DELETE WS/block-windows/{block_window_id}/                      Op      -
+    """.replace(" WS/", " /workspaces/{workspace_id}/"),
     "native": """
         GET    /openapi.json                                   public  *
         GET    /me                                             known   *
@@ -219,6 +279,8 @@ BODIES: Final[Mapping[str, Any]] = {
     "native POST /deployments/{deployment}/triggers": {"dag_id": DAG},
     "native POST /deployments/{deployment}/triggers/bulk": {"triggers": [{"dag_id": DAG}]},
 }
+HOME: Final = "the default workspace"
+LAB: Final = "the other workspace"
 QUERIES: Final = {
     "stable-v1 PATCH /dags": "?dag_id_pattern=nothing",
     "stable-v1 GET /dagStats": f"?dag_ids={DAG}",
@@ -309,7 +371,7 @@ def _is_enough(role: Role | None, least: str) -> bool:
 
 
 def _reaches(scope: Scope, place: str) -> bool:
-    return scope == EVERYWHERE or place in {AT_LOCAL: [LOCAL], AT_FAR: [FAR], IN_LAB: [FAR]}[scope]
+    return scope == EVERYWHERE or place in {AT_LOCAL: [LOCAL], AT_FAR: [FAR], IN_LAB: [FAR, LAB]}[scope]
 
 
 def _is_granted(grant: tuple[DagVerb, str], row: Row) -> bool:
@@ -345,7 +407,7 @@ async def authorization(world: NativeWorld, asker: Asker) -> str | None:
     return basic("caller", "pw")
 
 
-def requests(row: Row, victim: str) -> Iterator[tuple[str | None, str]]:
+def requests(row: Row, victim: str, lab: str) -> Iterator[tuple[str | None, str]]:
     """The places an operation is asked for in, and its path for each."""
     values = VALUES | {"identity_id": victim}
     parts = [segment[1:-1].partition(":")[0] for segment in row.path.split("/") if segment.startswith("{")]
@@ -356,7 +418,13 @@ def requests(row: Row, victim: str) -> Iterator[tuple[str | None, str]]:
     )
     below = path + QUERIES.get(row.name, "")
     prefix = PREFIXES[row.dialect]
-    if row.dialect != "native":
+    if row.dialect in ("erathos", "hooks"):
+        if "{workspace_id}" in row.path:
+            yield LAB, (prefix + below).replace(NO_ID, lab, 1)
+            yield HOME, (prefix + below).replace(NO_ID, str(DEFAULT_WORKSPACE_ID), 1)
+        else:
+            yield None, prefix + below
+    elif row.dialect != "native":
         yield LOCAL, prefix + below
         yield LOCAL, f"/{LOCAL}/airflow{prefix}{below}"
         yield FAR, f"/{FAR}/airflow{prefix}{below}"
@@ -389,13 +457,15 @@ def test_tables_have_every_operation_of_every_dialect() -> None:
 async def test_every_operation_lets_in_whom_it_should_and_nobody_else(
     two_deployments: NativeWorld, asker: Asker
 ) -> None:
+    orchestration = ErathosWorld(two_deployments).orchestration
+    lab = await orchestration.workspaces.create("lab")
     victim, _ = await two_deployments.person("victim", Role.VIEWER)
     await two_deployments.access.roles.create(two_deployments.root, "Own", frozenset())
     header = await authorization(two_deployments, asker)
     wrong = []
-    async with two_deployments.client(header) as client:
+    async with two_deployments.client(header, orchestration=orchestration) as client:
         for row in ROWS:
-            for place, path in requests(row, str(victim.id)):
+            for place, path in requests(row, str(victim.id), str(lab.id)):
                 found, wanted = await verdict(client, row, path), expected(row, asker, place)
                 if found != wanted:
                     wrong.append(f"{row.method} {path}: {found} instead of {wanted}")
