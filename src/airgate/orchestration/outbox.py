@@ -7,7 +7,7 @@ keeps its deliveries, so that each is evaluated with effect exactly once, whatev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -20,6 +20,7 @@ import structlog
 from airgate.model.errors import AirgateError, NotFound, Unavailable
 from airgate.model.event import Event
 from airgate.model.job import Execution, ExecutionStatus, dag_job_id
+from airgate.model.run import DagRun, XCom
 from airgate.model.webhook import Delivery, DeliveryState, Webhook, WebhookWindow
 from airgate.orchestration import windows
 from airgate.orchestration.executions import TOLD, Home, as_ended, executions_of
@@ -37,6 +38,8 @@ PORTION: Final = 500
 UNASKED: Final = 5.0
 """Seconds after which the outbox is read unasked: another process may have written to it."""
 
+RUN_ENDED: Final = "dag_run.finished"
+_RunKey = tuple[str, str]
 _COALESCED: Final = "coalesce:"
 _LONGEST_KEY: Final = 200
 
@@ -231,35 +234,54 @@ class Outbox:
         book = _present(tx, book)
         waiting = events.waiting(tx, AT_ONCE)
         due = webhooks.next_window(tx)
-        found = [self._finding(tx, event, book) for event in waiting]
+        found = self._findings(tx, waiting, book)
         return Look(book, found, len(waiting) == AT_ONCE, due is not None and due <= now)
 
-    def _finding(self, tx: Tx, event: Event, book: Book) -> Finding:
-        matches = []
-        for execution in self._executions(tx, event, book):
-            firing = [hook for hook in book.matching(execution) if hook.created_at <= event.at]
-            if firing:
-                matches.append((execution, tuple(Match(hook, _window_key(hook, execution)) for hook in firing)))
-        return Finding(event, tuple(matches))
+    def _findings(self, tx: Tx, waiting: Sequence[Event], book: Book) -> list[Finding]:
+        ended = [key for event in waiting if (key := self._ended(event, book)) is not None]
+        ended_runs = runs.get_many(tx, ended)
+        told = xcoms.of_key(tx, ended, TOLD)
+        return [self._finding(tx, event, book, ended_runs, told) for event in waiting]
 
-    def _executions(self, tx: Tx, event: Event, book: Book) -> Sequence[Execution]:
+    def _ended(self, event: Event, book: Book) -> _RunKey | None:
+        """The run whose end an event tells of, if anybody listens to its job."""
+        if event.kind != RUN_ENDED or event.dag_id is None or event.run_id is None:
+            return None
+        heard = book.hears(dag_job_id(self._home.deployment, event.dag_id))
+        return (event.dag_id, event.run_id) if heard else None
+
+    def _finding(
+        self, tx: Tx, event: Event, book: Book, ended: Mapping[_RunKey, DagRun], told: Mapping[_RunKey, Sequence[XCom]]
+    ) -> Finding:
         try:
             if event.kind == jobs.ENDED:
-                return (jobs.get_execution(tx, UUID(event.payload["execution"])),)
-            if event.kind == "dag_run.finished" and event.dag_id is not None and event.run_id is not None:
-                if not book.hears(dag_job_id(self._home.deployment, event.dag_id)):
-                    return ()
-                run = as_ended(runs.get(tx, event.dag_id, event.run_id), event.payload)
-                told = xcoms.of_key(tx, run.dag_id, run.run_id, TOLD)
-                instances = tasks.of_run(tx, run.dag_id, run.run_id)
-                return executions_of(run, instances, told, self._home, event.seq)
+                return self._matched(event, book, [jobs.get_execution(tx, UUID(event.payload["execution"]))])
+            key = self._ended(event, book)
+            if key is None:
+                return Finding(event)
+            if key not in ended:
+                raise NotFound("It was deleted")
+            run = as_ended(ended[key], event.payload)
+            executions = executions_of(run, (), told.get(key, ()), self._home, event.seq)
+            if not any(book.matching(execution) for execution in executions):
+                return Finding(event)
+            instances = tasks.of_run(tx, *key)  # rules know nothing of them
+            return self._matched(event, book, executions_of(run, instances, told.get(key, ()), self._home, event.seq))
         except NotFound:
             log.info("What an event tells of was deleted", kind=event.kind, dag_id=event.dag_id, run_id=event.run_id)
         except Unavailable:
             raise
         except (AirgateError, msgspec.MsgspecError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             log.warning("An event cannot be understood", kind=event.kind, seq=event.seq, error=repr(error))
-        return ()
+        return Finding(event)
+
+    def _matched(self, event: Event, book: Book, executions: Iterable[Execution]) -> Finding:
+        matches = []
+        for execution in executions:
+            firing = [hook for hook in book.matching(execution) if hook.created_at <= event.at]
+            if firing:
+                matches.append((execution, tuple(Match(hook, _window_key(hook, execution)) for hook in firing)))
+        return Finding(event, tuple(matches))
 
     # ------------------------------------------------------------------------------------------ on the writing thread
 
@@ -268,7 +290,7 @@ class Outbox:
         found = [finding for finding in found if finding.event.seq in ours]
         present = _present(tx, book)
         if present is not book:  # something was changed since they were evaluated
-            found = [self._finding(tx, finding.event, present) for finding in found]
+            found = self._findings(tx, [finding.event for finding in found], present)
         jobs.keep(tx, [execution for finding in found for execution, _ in finding.matches])
         queued: list[Delivery] = []
         for event, matches in found:

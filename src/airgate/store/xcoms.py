@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from airgate.model.query import Listing, Page
 from airgate.model.run import XCom
 from airgate.store import _schema as schema
 from airgate.store._mapping import Mapping
-from airgate.store._query import one_of, paged, total
+from airgate.store._query import by_key, one_of, paged, total
 from airgate.store.database import Tx
 
 _XCOM = schema.xcom
@@ -97,10 +97,13 @@ def values(tx: Tx, dag_id: str, run_id: str, task_id: str, key: str) -> tuple[XC
     return tuple(map(_decode, tx.run(_SELECT.where(*conditions).order_by(_XCOM.c.map_index))))
 
 
-def of_key(tx: Tx, dag_id: str, run_id: str, key: str) -> tuple[XCom, ...]:
-    """The entries of all tasks of a run under one key, by their natural key."""
-    same = (_XCOM.c.dag_id == dag_id, _XCOM.c.run_id == run_id, _XCOM.c.key == key)
-    return tuple(map(_decode, tx.run(_SELECT.where(*same).order_by(*_NATURAL))))
+def of_key(tx: Tx, runs: Collection[tuple[str, str]], key: str) -> dict[tuple[str, str], list[XCom]]:
+    """The entries of all tasks of runs (DAG id, run id) under one key, by run, in the order of their natural key."""
+    found: dict[tuple[str, str], list[XCom]] = {}
+    for among in by_key((_XCOM.c.dag_id, _XCOM.c.run_id), runs):
+        for xcom in map(_decode, tx.run(_SELECT.where(among, _XCOM.c.key == key).order_by(*_NATURAL))):
+            found.setdefault((xcom.dag_id, xcom.run_id), []).append(xcom)
+    return found
 
 
 def prior(
