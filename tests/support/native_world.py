@@ -20,6 +20,8 @@ from airgate.http.server import build_app
 from airgate.model.identity import Identity, Role, Scope, ScopeKind
 from airgate.store.database import Database
 from tests.support.memory_deployment import new_id
+from tests.support.memory_triggers import MemoryTriggers
+from tests.support.orchestration import orchestration_over
 from tests.support.stable_v1_world import SteppingClock, recorded_world, services_for
 
 LOCAL, FAR = "local", "far"
@@ -58,6 +60,10 @@ class NativeWorld:
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
         )
         self.audit = AuditLog(database, clock=self.clock, days=0)
+        self.triggers = MemoryTriggers(self.world)
+        self.orchestration = orchestration_over(
+            database, self.deployments, embedded=LOCAL, triggers=self.triggers, clock=self.clock
+        )
         self.root: Caller
 
     async def begin(self) -> None:
@@ -73,6 +79,8 @@ class NativeWorld:
             "roles": self.access.roles,
             "tokens": self.access,
             "audit": self.audit,
+            "triggers": self.triggers,
+            "orchestration": self.orchestration,
             "deployments": self.deployments,
             "default_deployment": LOCAL,
         }

@@ -128,7 +128,9 @@ def test_components_have_words_for_clients() -> None:
 def test_no_component_shows_a_secret_but_those_of_creation() -> None:
     assert having("api_key") == {"CreatedServiceAccount", "CreatedKey"}
     assert having("password") == {"NewUser", "UserChange"}
-    assert not having("digest") | having("secret")
+    assert having("secret") == {"NewHook", "HookChange", "CreatedHook", "SigningKeyRequest", "CreatedSigningKey"}
+    assert having("value") == {"NewSecret", "SecretChange", "NewVariable", "VariableChange", "Variable", "Rule"}
+    assert not having("digest")
 
 
 def having(name: str) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, get_type_hints
 
 import httpx
 import pytest
@@ -28,9 +28,10 @@ async def client(two_deployments: NativeWorld) -> AsyncIterator[httpx.AsyncClien
 
 
 def path_of(operation: NativeOperation) -> str:
-    """The operation's path, of a deployment that exists and of identities that do not."""
+    """The operation's path, of a deployment and a workspace that exist and of identities that do not."""
     names = {segment[1:-1] for segment in operation.path.split("/") if segment.startswith("{")}
-    values = {name: ANY_ID if name.endswith("_id") else "Viewer" for name in names} | {"deployment": LOCAL}
+    values = {name: ANY_ID if name.endswith("_id") else "Viewer" for name in names}
+    values |= {"deployment": LOCAL, "workspace": "default"}
     return ROOT + operation.path.format(**values)
 
 
@@ -156,8 +157,10 @@ async def test_unknown_field_of_a_body_is_pointed_at(client: httpx.AsyncClient, 
 async def test_every_field_of_the_wrong_type_is_pointed_at(
     client: httpx.AsyncClient, operation: NativeOperation
 ) -> None:
-    for field in operation.body.__struct_encode_fields__:
-        wrong_type: Any = 3 if field == "conf" else {"x": 1}
+    for field, declared in get_type_hints(operation.body).items():
+        if declared is Any:
+            continue
+        wrong_type: Any = 3 if field in ("conf", "extra") else {"x": 1}
         body = {**minimal(operation), field: wrong_type}
         reply = await client.request(operation.method, path_of(operation), json=body)
         assert any(pointer.startswith(f"#/{field}") for pointer in wrong(reply)), (field, reply.text)
@@ -172,6 +175,16 @@ def minimal(operation: NativeOperation) -> dict[str, Any]:
         "permissions": [],
         "dag_id": "d",
         "triggers": [{"dag_id": "d"}],
+        "value": "v",
+        "description": "d",
+        "jobs": [ANY_ID],
+        "status": "FINISHED",
+        "since": "2026-01-01T00:00:00Z",
+        "scheme": "token",
+        "deployment": LOCAL,
+        "weekdays": [1],
+        "start": "08:00",
+        "end": "09:00",
     }
     fields = operation.body.__struct_fields__
     required = fields[: len(fields) - len(operation.body.__struct_defaults__)]
@@ -202,13 +215,19 @@ async def test_missing_field_is_pointed_at(client: httpx.AsyncClient, operation:
         ("/users", {"scope": {"kind": "galaxy"}}, "#/scope/kind"),
         ("/users", {"password": ""}, "#/password"),
         ("/roles", {"permissions": ["pools.read", "pools.drain"]}, "#/permissions/1"),
+        ("/workspaces/{workspace}/webhooks", {"rules": [{"variable_name": "STATUS"}]}, "#/rules/0/operation"),
+        ("/workspaces/{workspace}/webhooks", {"absence": {"at": "8", "since": "07:00"}}, "#/absence/at"),
+        ("/workspaces/{workspace}/webhooks", {"target": {"kind": "dag", "dag": "d"}}, "#/target/dag"),
+        ("/workspaces/{workspace}/block-windows", {"weekdays": [7]}, "#/weekdays/0"),
+        ("/workspaces/{workspace}/block-windows", {"end": "24:00"}, "#/end"),
+        ("/workspaces/{workspace}/jobs/{job_id}/executions", {"rows": -1}, "#/rows"),
     ],
 )
 async def test_value_deep_in_a_body_is_pointed_at(
     client: httpx.AsyncClient, path: str, body: dict[str, Any], pointer: str
 ) -> None:
     operation = next(row for row in WITH_BODY if (row.method, row.path) == ("POST", path))
-    assert list(wrong(await client.post(ROOT + path, json={**minimal(operation), **body}))) == [pointer]
+    assert list(wrong(await client.post(path_of(operation), json={**minimal(operation), **body}))) == [pointer]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +267,8 @@ async def test_id_that_names_nothing_is_404(
     body = {"json": minimal(operation)} if operation.body else {}
     reply = await client.request(operation.method, path_of(operation).replace(ANY_ID, wrong_id), **body)  # type: ignore[arg-type]
     assert reply.status_code == 404
-    assert problem(reply)["code"] in {"identity_not_found", "key_not_found", "trigger_not_found"}
+    nouns = ("identity", "key", "trigger", "job", "execution", "webhook", "signing_key", "delivery", "hook")
+    assert problem(reply)["code"] in {f"{noun}_not_found" for noun in (*nouns, "block_window")}
 
 
 async def test_path_of_nothing_is_404_and_a_method_of_no_operation_405(client: httpx.AsyncClient) -> None:

@@ -72,7 +72,7 @@ class Orchestration:
         )
         home = Home(around.embedded, DEFAULT_WORKSPACE_ID, around.address)
         self.outbox = Outbox(database, home, clock=clock, new_id=new_id, queued=self.dispatcher.wake)
-        self.workspaces = Workspaces(database, clock=clock, new_id=new_id)
+        self.workspaces = Workspaces(database, deployments_of=self._deployments_of, clock=clock, new_id=new_id)
         self.secrets = Secrets(database, clock=clock, new_id=new_id)
         self.jobs = Jobs(
             database, around.deployments, around.start_run, address=around.address, clock=clock, new_id=new_id,

@@ -28,10 +28,24 @@ class Workspaces:
 
     Every method raises NotFound where what is named is not there, Conflict where a name is taken, and InvalidFields
     where something given is wrong.
+
+    Args:
+        database: where they are kept.
+        deployments_of: names of a workspace's deployments.
+        clock: the present time, aware.
+        new_id: fresh UUIDv7s.
     """
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime], new_id: Callable[[], UUID]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        deployments_of: Callable[[str], frozenset[str]],
+        clock: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+    ) -> None:
         self._database = database
+        self._deployments_of = deployments_of
         self._clock = clock
         self._new_id = new_id
 
@@ -61,19 +75,24 @@ class Workspaces:
         if "private_targets" in changes:
             changes["private_targets"] = _networks(changes["private_targets"])
         before = await self.get(workspace_id)
-        if workspace_id == DEFAULT_WORKSPACE_ID and changes.get("name", before.name) != before.name:
-            raise Conflict(
-                "The first workspace keeps its name: the embedded deployment goes by it.", code="workspace_name"
-            )
+        if changes.get("name", before.name) != before.name:
+            self._refuse_in_use(before, "keeps its name", "workspace_name")
         changed = msgspec.structs.replace(before, **changes, updated_at=self._clock())
         _check_workspace(changed)
         return await self._database.write(stored.update, changed)
 
     async def delete(self, workspace_id: UUID) -> None:
         """Delete a workspace that holds nothing but variables and secrets. The first one stays (Conflict)."""
-        if workspace_id == DEFAULT_WORKSPACE_ID:
-            raise Conflict("The first workspace holds the embedded deployment, and stays.", code="workspace_in_use")
+        self._refuse_in_use(await self.get(workspace_id), "stays", "workspace_in_use")
         await self._database.write(stored.delete, workspace_id)
+
+    def _refuse_in_use(self, workspace: Workspace, so: str, code: str) -> None:
+        """Deployments, and scopes of identities, go by the name of their workspace."""
+        if workspace.id == DEFAULT_WORKSPACE_ID:
+            raise Conflict(f"The first workspace holds the embedded deployment, and {so}.", code=code)
+        held = sorted(self._deployments_of(workspace.name))
+        if held:
+            raise Conflict(f"This workspace holds the deployments {', '.join(held)}, and {so}.", code=code)
 
     async def list_variables(self, workspace_id: UUID, order: Order, page: Page) -> Listing[WorkspaceVariable]:
         """One page of the variables."""
@@ -82,6 +101,10 @@ class Workspaces:
     async def get_variable(self, workspace_id: UUID, variable_id: UUID) -> WorkspaceVariable:
         """One variable."""
         return await self._database.read(stored.get_variable, workspace_id, variable_id)
+
+    async def find_variable(self, workspace_id: UUID, name: str) -> WorkspaceVariable:
+        """One variable, by its name in any case."""
+        return await self._database.read(stored.find_variable, workspace_id, name)
 
     async def create_variable(
         self, workspace_id: UUID, name: str, value: str, description: str = ""
@@ -123,6 +146,10 @@ class Secrets:
     async def get(self, workspace_id: UUID, secret_id: UUID) -> WorkspaceSecret:
         """One secret, without its value."""
         return await self._database.read(stored.get_secret, workspace_id, secret_id)
+
+    async def find(self, workspace_id: UUID, name: str) -> WorkspaceSecret:
+        """One secret without its value, by its name in any case."""
+        return await self._database.read(stored.find_secret, workspace_id, name)
 
     async def create(self, workspace_id: UUID, name: str, value: str, description: str = "") -> WorkspaceSecret:
         """Make a secret."""

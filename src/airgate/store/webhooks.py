@@ -35,6 +35,8 @@ class WebhookFilter(msgspec.Struct, frozen=True, kw_only=True):
     job: UUID | None = None
     method: str | None = None
     url: str | None = None
+    before: UUID | None = None
+    """Made before the one with this id."""
 
 
 def create(tx: Tx, webhook: Webhook) -> Webhook:
@@ -75,6 +77,8 @@ def _conditions(workspace_id: UUID, which: WebhookFilter) -> Conditions:
         conditions.append(_WEBHOOK.c.is_active.is_(which.is_active))
     if which.method is not None:
         conditions.append(_WEBHOOK.c.method == which.method.upper())
+    if which.before is not None:
+        conditions.append(_WEBHOOK.c.id < which.before)
     if which.job is not None:
         conditions.append(_WEBHOOK.c.id.in_(select(_OF_JOB.c.webhook_id).where(_OF_JOB.c.job_id == which.job)))
     return conditions

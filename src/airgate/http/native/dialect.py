@@ -11,15 +11,22 @@ import msgspec
 
 from airgate.http.native import (
     audit,
+    block_windows,
+    deliveries,
     deployments,
+    hooks,
+    jobs,
     keys,
     me,
     openapi,
     problems,
     roles,
+    secrets,
     service_accounts,
     triggers,
     users,
+    webhooks,
+    workspaces,
 )
 from airgate.http.native.common import encode
 from airgate.http.native.guard import ADMITTED, AUTHENTICATED, AUTHORIZED, LOCATED
@@ -50,6 +57,13 @@ OPERATIONS: Final[tuple[NativeOperation, ...]] = (
     *roles.OPERATIONS,
     *deployments.OPERATIONS,
     *triggers.OPERATIONS,
+    *workspaces.OPERATIONS,
+    *secrets.OPERATIONS,
+    *jobs.OPERATIONS,
+    *webhooks.OPERATIONS,
+    *deliveries.OPERATIONS,
+    *hooks.OPERATIONS,
+    *block_windows.OPERATIONS,
     *audit.OPERATIONS,
     NativeOperation(
         method="GET", path="/openapi.json", handler=get_openapi, tag="document", answer=Document, reach=Reach.SCOPE,

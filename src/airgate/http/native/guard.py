@@ -1,15 +1,17 @@
-"""Who may do it, and where. Deployments are part of native paths, and scopes of callers may end before them.
+"""Who may do it, and where. Deployments and workspaces are part of native paths, and scopes may end before them.
 
-Whoever may not see a deployment cannot tell it from one that does not exist.
+Whoever may not see a deployment or a workspace cannot tell it from one that does not exist.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Final
 
 from airgate.access.decisions import Caller, Place, may
 from airgate.access.permissions import VERBS, Permission
 from airgate.http import checks
+from airgate.http.native.common import rooms
 from airgate.http.native.table import NativeOperation, Reach
 from airgate.http.operations import Call, Check, Operation
 from airgate.model.errors import NotFound, PermissionDenied
@@ -29,7 +31,7 @@ def _locate(call: Call) -> None:
     call.deployment = call.services.deployments.get(call.params["deployment"], call.deployment)
 
 
-def _authorize(call: Call) -> None:
+def _authorize(call: Call) -> Awaitable[None] | None:
     operation = call.operation
     assert isinstance(operation, NativeOperation)
     assert call.caller is not None
@@ -38,8 +40,11 @@ def _authorize(call: Call) -> None:
             _for_server(call.caller, operation.permission)
         case Reach.DEPLOYMENT:
             _for_deployment(call, call.caller, operation.permission)
+        case Reach.WORKSPACE:
+            return _for_workspace(call, call.caller, operation.permission)
         case Reach.SCOPE:
             _has(call.caller, operation.permission)
+    return None
 
 
 def _has(caller: Caller, permission: Permission | None) -> None:
@@ -69,6 +74,19 @@ def _for_deployment(call: Call, caller: Caller, permission: Permission | None) -
         raise NotFound(f"There is no deployment '{name}'", code="deployment_not_found")
     if permission is not None and not may(caller, permission, call.place):
         raise _lacking(permission)
+
+
+async def _for_workspace(call: Call, caller: Caller, permission: Permission | None) -> None:
+    """Find the workspace that the path names, for those who may do this in it."""
+    name = call.params["workspace"]
+    place = Place("", name)
+    if permission is not None and permission not in caller.permissions:
+        raise _lacking(permission)
+    if not covers(caller, place):
+        raise PermissionDenied(f"The scope of this identity does not cover a workspace '{name}'")
+    if permission is not None and not may(caller, permission, place):
+        raise _lacking(permission)
+    call.found = await rooms(call).workspaces.by_name(name)
 
 
 def _lacking(permission: Permission) -> PermissionDenied:

@@ -13,6 +13,7 @@ from airgate.http.replies import Reply
 from airgate.model.errors import (
     AirgateError,
     Conflict,
+    InvalidFields,
     InvalidInput,
     NotAuthenticated,
     NotFound,
@@ -105,6 +106,9 @@ def problem_of(error: Exception) -> Problem:
             return _problem(405, "method_not_allowed", f"This path knows the methods {', '.join(error.allow)}")
         case BodyTooLarge():
             return _problem(413, "body_too_large", f"The body is larger than {error.limit} bytes, which is the most")
+        case InvalidFields():
+            faults = tuple(Fault(detail=detail, pointer="#" + pointer.rstrip("/")) for pointer, detail in error.faults)
+            return _problem(400, error.code, error.detail, faults)
         case AirgateError():
             status = next((status for branch, status in _STATUSES if isinstance(error, branch)), 500)
             return _problem(status, error.code, error.detail)

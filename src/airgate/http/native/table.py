@@ -16,6 +16,8 @@ class Reach(StrEnum):
     """All of the server: only for callers whose scope is everything."""
     DEPLOYMENT = "deployment"
     """The deployment that its path names."""
+    WORKSPACE = "workspace"
+    """The workspace that its path names, whole: a scope that ends at one of its deployments does not reach it."""
     SCOPE = "scope"
     """Whatever is within the caller's scope; the handler, or what it calls, keeps to that."""
 
