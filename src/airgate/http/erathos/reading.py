@@ -138,11 +138,11 @@ def _forgiven(raw: bytes, error: BadJson) -> Any:
         if cleaned != text:
             return read_json(cleaned.encode())
         json.loads(text)
-    except (BadJson, UnicodeDecodeError):
-        pass
     except json.JSONDecodeError as where:
         place = f"{where.msg}: line {where.lineno} column {where.colno}"
         raise Refused(400, {"detail": f"JSON parse error - {place}{_hint(raw)}"}) from None
+    except (BadJson, ValueError, RecursionError):
+        pass  # the first reader has said it better
     raise Refused(400, {"detail": f"JSON parse error - {error}"}) from None
 
 
@@ -154,7 +154,7 @@ def _hint(raw: bytes) -> str:
     return ". Is a comma missing between two fields?"
 
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])', re.DOTALL)
+_TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|,(?=\s*[\]}])', re.DOTALL)
 
 
 def without_trailing_commas(text: str) -> str:
