@@ -96,6 +96,22 @@ class Absence(msgspec.Struct, frozen=True, kw_only=True):
     """0 is Sunday, as in FINISHED_AT_WEEKDAY."""
 
 
+class WatchKind(StrEnum):
+    """What a webhook watches for."""
+
+    DURATION = "duration"
+    """A run that takes longer than so many seconds: while it still runs."""
+    LATE = "late"
+    """A scheduled run that has not started so many seconds after it was due."""
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """Fires not when a run ends, but once for each run that takes too long, or does not start in time."""
+
+    kind: WatchKind
+    seconds: int
+
+
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     """A registered outgoing request with rules.
 
@@ -119,6 +135,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     coalesce: Coalesce | None = None
     gather: Gather | None = None
     absence: Absence | None = None
+    watch: Watch | None = None
     timeout: float = 15.0
     max_concurrency: int = 8
     max_per_second: float | None = None

@@ -208,13 +208,14 @@ def _times(webhook: Webhook) -> Iterator[Fault]:
         ZoneInfo(webhook.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield "/time_zone", f"'{webhook.time_zone}' is no time zone; write one like America/Sao_Paulo."
-    ways = [name for name in ("coalesce", "gather", "absence") if getattr(webhook, name) is not None]
+    ways = [name for name in ("coalesce", "gather", "absence", "watch") if getattr(webhook, name) is not None]
     if len(ways) > 1:
-        yield f"/{ways[1]}", f"A webhook has one of coalesce, gather and absence, not both {ways[0]} and {ways[1]}."
-    for name in ("coalesce", "gather"):
+        both = f"not both {ways[0]} and {ways[1]}"
+        yield f"/{ways[1]}", f"A webhook has one of coalesce, gather, absence and watch, {both}."
+    for name in ("coalesce", "gather", "watch"):
         window = getattr(webhook, name)
         if window is not None and not 1 <= window.seconds <= LONGEST_WINDOW:
-            yield f"/{name}/seconds", f"A window lasts 1 to {LONGEST_WINDOW} seconds."
+            yield f"/{name}/seconds", f"This lasts 1 to {LONGEST_WINDOW} seconds."
     if webhook.absence is not None and not _are_weekdays(webhook.absence.weekdays):
         yield "/absence/weekdays", "Name at least one day of the week: 0 is Sunday, 6 is Saturday."
 

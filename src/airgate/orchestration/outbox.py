@@ -71,7 +71,7 @@ class Book:
                 )
                 continue
             self.webhooks[webhook.id] = webhook
-            for job_id in dict.fromkeys(webhook.jobs):
+            for job_id in dict.fromkeys(() if webhook.watch is not None else webhook.jobs):
                 self._by_job.setdefault(job_id, []).append(listener)
 
     def hears(self, job_id: UUID) -> bool:

@@ -14,6 +14,7 @@ import structlog
 from airgate.deployments.ports import Deployment
 from airgate.model.webhook import Webhook
 from airgate.model.workspace import DEFAULT_WORKSPACE_ID
+from airgate.orchestration.alerts import Alerts
 from airgate.orchestration.block_windows import BlockWindows, DagGate
 from airgate.orchestration.deliveries import Deliveries
 from airgate.orchestration.dispatcher import Dispatcher
@@ -72,6 +73,7 @@ class Orchestration:
         )
         home = Home(around.embedded, DEFAULT_WORKSPACE_ID, around.address)
         self.outbox = Outbox(database, home, clock=clock, new_id=new_id, queued=self.dispatcher.wake)
+        self.alerts = Alerts(database, home, clock=clock, new_id=new_id, queued=self.dispatcher.wake)
         self.workspaces = Workspaces(database, deployments_of=self._deployments_of, clock=clock, new_id=new_id)
         self.secrets = Secrets(database, clock=clock, new_id=new_id)
         self.jobs = Jobs(
@@ -96,6 +98,7 @@ class Orchestration:
                 group.create_task(_for_ever(self.outbox.run, "outbox"))
                 group.create_task(_for_ever(self.dispatcher.run, "dispatcher"))
                 group.create_task(_for_ever(self.blocks.keep_up, "block windows"))
+                group.create_task(_for_ever(self.alerts.run, "alerts"))
                 if self._around.keep_days:
                     group.create_task(_for_ever(self._keep_pruning, "pruning"))
         finally:

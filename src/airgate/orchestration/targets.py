@@ -16,6 +16,7 @@ from airgate.orchestration.requests import Rendered
 from airgate.orchestration.templates import Lookup, TemplateError, render_json, render_text, render_url
 
 _COLOURS: Final = {ExecutionStatus.FINISHED: 0x2E7D32, ExecutionStatus.FAILED: 0xC62828}
+_UNENDED: Final = (ExecutionStatus.RUNNING, ExecutionStatus.MISSED)
 _OTHER_COLOUR: Final = 0x8A6D00
 _LONGEST_TITLE: Final = 200
 _LONGEST_TEXT: Final = 1800
@@ -86,6 +87,10 @@ def default_title(execution: Execution, count: int = 1) -> str:
             said = f"{name} succeeded"
         case ExecutionStatus.FAILED:
             said = f"{name} failed"
+        case ExecutionStatus.RUNNING:
+            said = f"{name} is taking long"
+        case ExecutionStatus.MISSED if execution.run:
+            said = f"{name} did not start in time"
         case ExecutionStatus.MISSED:
             said = "An expected execution did not come"
         case status:
@@ -105,7 +110,7 @@ def default_text(execution: Execution, count: int = 1) -> str:
         ("Duration", None if seconds is None else f"{seconds:.0f} s"),
         ("Started by", execution.triggered_by),
         ("Failed tasks", ", ".join(run.get("failed_tasks") or ()) or None),
-        ("Error", execution.error),
+        ("Reason" if execution.status in _UNENDED else "Error", execution.error),
         ("Executions", count if count > 1 else None),
         ("More", run.get("url")),
     )

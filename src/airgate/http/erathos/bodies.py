@@ -16,7 +16,19 @@ from msgspec import UNSET, UnsetType
 
 from airgate.http.erathos.problems import wrong
 from airgate.model.job import ExecutionStatus
-from airgate.model.webhook import Absence, Coalesce, DeliveryState, Gather, HookScheme, Method, Operation, Rule, Target
+from airgate.model.webhook import (
+    Absence,
+    Coalesce,
+    DeliveryState,
+    Gather,
+    HookScheme,
+    Method,
+    Operation,
+    Rule,
+    Target,
+    Watch,
+    WatchKind,
+)
 from airgate.model.webhook import TargetKind as Kind
 
 W = TypeVar("W", bound=StrEnum)
@@ -121,6 +133,13 @@ class AbsenceBody(_Body, frozen=True, kw_only=True):
     weekdays: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
 
 
+class WatchBody(_Body, frozen=True, kw_only=True):
+    """Runs that take too long, or do not start in time."""
+
+    kind: str
+    seconds: int
+
+
 class WebhookBody(_Body, frozen=True, kw_only=True):
     """A webhook."""
 
@@ -138,6 +157,7 @@ class WebhookBody(_Body, frozen=True, kw_only=True):
     coalesce: CoalesceBody | UnsetType | None = UNSET
     gather: GatherBody | UnsetType | None = UNSET
     absence: AbsenceBody | UnsetType | None = UNSET
+    watch: WatchBody | UnsetType | None = UNSET
     timeout: float | UnsetType = UNSET
     max_concurrency: int | UnsetType = UNSET
     max_per_second: float | UnsetType | None = UNSET
@@ -275,6 +295,10 @@ def _ways(fields: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
     if absence is not None:
         at, since = faults.hour(absence.at, "/absence/at"), faults.hour(absence.since, "/absence/since")
         found["absence"] = Absence(at=at, since=since, weekdays=absence.weekdays)
+    watch = fields.get("watch")
+    if watch is not None:
+        kind = faults.word(WatchKind, watch.kind, "/watch/kind", WatchKind.DURATION)
+        found["watch"] = Watch(kind=kind, seconds=watch.seconds)
     return found
 
 

@@ -26,13 +26,14 @@ from airgate.http.erathos.reading import (
     uuid,
     workspace_of,
 )
-from airgate.http.erathos.views import execution_view, job_view
+from airgate.http.erathos.views import execution_view, job_view, stamp
 from airgate.http.erathos.workspaces import GONE
 from airgate.http.operations import Call
 from airgate.http.replies import Reply
 from airgate.model.errors import InvalidFields, PermissionDenied
 from airgate.model.job import ExecutionStatus, Job
 from airgate.model.query import Listing
+from airgate.model.states import RunState
 from airgate.orchestration.jobs import Report
 from airgate.store.jobs import ExecutionFilter
 
@@ -107,7 +108,9 @@ async def run_job(call: Call) -> Reply:
     key = call.header(b"idempotency-key")
     execution = await rooms(call).jobs.run(workspace.id, job.id, conf, call.user, key)
     call.about(run_id=(execution.run or {}).get("run_id"))
-    return encode(execution_view(execution), 201)
+    waits = (execution.run or {}).get("state") == RunState.QUEUED.value
+    until = rooms(call).blocks.blocked_until(workspace.id, job.id) if waits else None
+    return encode(execution_view(execution) | {"blocked_until": stamp(until)}, 201)
 
 
 def _check_may_run(call: Call, job: Job, workspace: str) -> None:

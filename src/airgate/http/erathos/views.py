@@ -98,7 +98,7 @@ def webhook_view(webhook: Webhook) -> dict[str, Any]:
     """A webhook. What is Airgate's own stands below the fields of Erathos's documentation."""
     fields = (
         *("method", "url", "header", "body", "rules", "jobs"),
-        *("any_of", "time_zone", "target", "coalesce", "gather", "absence", "timeout", "max_concurrency"),
+        *("any_of", "time_zone", "target", "coalesce", "gather", "absence", "watch", "timeout", "max_concurrency"),
         *("max_per_second", "created_by", "disabled_reason"),
     )
     shown = {field: msgspec.to_builtins(getattr(webhook, field)) for field in fields}

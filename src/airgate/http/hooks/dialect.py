@@ -7,6 +7,7 @@ read. What a stranger is told of a refusal is that it is one; the audit log says
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from math import ceil
 from typing import Any, Final
 
@@ -24,6 +25,10 @@ from airgate.model.errors import (
     RateLimited,
     Unavailable,
 )
+from airgate.model.job import dag_job_id
+from airgate.model.states import RunState
+from airgate.model.trigger import Accepted
+from airgate.model.webhook import Hook
 from airgate.orchestration.hooks import Hooks, Known
 from airgate.orchestration.inbound import Inbound
 
@@ -48,12 +53,14 @@ _STATUSES: Final[tuple[tuple[type[AirgateError], int], ...]] = (
 )
 
 
-class Started(msgspec.Struct, frozen=True, kw_only=True):
+class Started(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The run of a delivery; `created` false: the delivery was taken before, and this is its run."""
 
     run_id: str
     dag_id: str
     created: bool
+    blocked_until: datetime | None = None
+    """When it may start, where a block window keeps it from starting now."""
 
 
 async def receive_hook(call: Call) -> Reply:
@@ -77,7 +84,14 @@ async def receive_hook(call: Call) -> Reply:
     accepted = await call.services.triggers.accept(deployment, wanted, call.audit_entry())
     call.audited = True
     await hooks.used(hook)
-    return _encode(Started(run_id=accepted.run.run_id, dag_id=accepted.run.dag_id, created=accepted.created))
+    return _encode(_started(call, hook, accepted))
+
+
+def _started(call: Call, hook: Hook, accepted: Accepted) -> Started:
+    run, rooms, until = accepted.run, call.services.orchestration, None
+    if rooms is not None and run.state is RunState.QUEUED:
+        until = rooms.blocks.blocked_until(hook.workspace_id, dag_job_id(hook.deployment, hook.dag_id))
+    return Started(run_id=run.run_id, dag_id=run.dag_id, created=accepted.created, blocked_until=until)
 
 
 async def _let_in(call: Call) -> None:
