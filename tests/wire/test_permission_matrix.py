@@ -245,7 +245,54 @@ TABLES: Final = {
         GET    /deployments/{deployment}/triggers/{trigger_id}/wait    Viewer  read
         GET    /deployments/{deployment}/triggers/{trigger_id}/events  Viewer  read
         GET    /audit                                          Admin   -
-    """,
+        GET    /workspaces                                            Viewer  -
+        POST   /workspaces                                            Admin   -        all
+        GET    WS                                                     Viewer  -
+        PATCH  WS                                                     Admin   -        all
+        DELETE WS                                                     Admin   -        all
+        GET    WS/variables                                           Op      -
+        POST   WS/variables                                           Op      -
+        GET    WS/variables/{variable}                                Op      -
+        PATCH  WS/variables/{variable}                                Op      -
+        DELETE WS/variables/{variable}                                Op      -
+        GET    WS/secrets                                             Op      -
+        POST   WS/secrets                                             Op      -
+        GET    WS/secrets/{secret}                                    Op      -
+        PATCH  WS/secrets/{secret}                                    Op      -
+        DELETE WS/secrets/{secret}                                    Op      -
+        GET    WS/jobs                                                Viewer  -
+        POST   WS/jobs                                                Op      -
+        GET    WS/jobs/{job_id}                                       Viewer  -
+        PATCH  WS/jobs/{job_id}                                       Op      -
+        DELETE WS/jobs/{job_id}                                       Op      -
+        POST   WS/jobs/{job_id}/run                                   User    trigger
+        POST   WS/jobs/{job_id}/executions                            User    trigger
+        GET    WS/jobs/{job_id}/executions/{execution_id}             Viewer  -
+        GET    WS/executions                                          Viewer  -
+        GET    WS/webhooks                                            Viewer  -
+        POST   WS/webhooks                                            Op      -
+        GET    WS/webhooks/{webhook_id}                               Viewer  -
+        PATCH  WS/webhooks/{webhook_id}                               Op      -
+        DELETE WS/webhooks/{webhook_id}                               Op      -
+        POST   WS/webhooks/{webhook_id}/test                          Op      -
+        POST   WS/webhooks/{webhook_id}/replay                        Op      -
+        GET    WS/webhooks/{webhook_id}/signing-keys                  Viewer  -
+        POST   WS/webhooks/{webhook_id}/signing-keys                  Op      -
+        DELETE WS/webhooks/{webhook_id}/signing-keys/{signing_key_id} Op      -
+        GET    WS/deliveries                                          Viewer  -
+        GET    WS/deliveries/{delivery_id}                            Viewer  -
+        POST   WS/deliveries/{delivery_id}/replay                     Op      -
+        GET    WS/hooks                                               Viewer  -
+        POST   WS/hooks                                               Op      -
+        GET    WS/hooks/{hook_id}                                     Viewer  -
+        PATCH  WS/hooks/{hook_id}                                     Op      -
+        DELETE WS/hooks/{hook_id}                                     Op      -
+        GET    WS/block-windows                                       Viewer  -
+        POST   WS/block-windows                                       Op      -
+        GET    WS/block-windows/{block_window_id}                     Viewer  -
+        PATCH  WS/block-windows/{block_window_id}                     Op      -
+        DELETE WS/block-windows/{block_window_id}                     Op      -
+    """.replace(" WS", " /workspaces/{workspace}"),
 }
 
 _STATE: Final = {"new_state": "success", "dry_run": True}
@@ -273,6 +320,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "batch POST /dag_runs": {"dag_id": DAG, "start_date": "2026-01-01T00:00:00", "end_date": "2026-01-01T00:00:00"},
     "auth-token POST /token": {"username": "victim", "password": "pw"},
     "auth-token POST /token/cli": {"username": "victim", "password": "pw"},
+    "native POST /workspaces": {"name": "new"},
     "native POST /users": {"name": "new", "roles": ["Viewer"]},
     "native POST /service-accounts": {"label": "new"},
     "native POST /roles": {"name": "new", "permissions": []},
@@ -431,6 +479,9 @@ def requests(row: Row, victim: str, lab: str) -> Iterator[tuple[str | None, str]
         if row.dialect == "batch" and path.startswith("/dag_runs"):
             yield LOCAL, f"/api/v1{below}"
             yield FAR, f"/{FAR}/airflow/api/v1{below}"
+    elif "{workspace}" in row.path:
+        yield LAB, prefix + row.path.format(**filled | {"workspace": "lab"})
+        yield HOME, prefix + row.path.format(**filled | {"workspace": "default"})
     elif "{deployment}" in row.path:
         template = prefix + row.path.replace("{deployment}", "{}").replace("{trigger_id}", NO_ID)
         yield LOCAL, template.format(LOCAL)
