@@ -103,7 +103,7 @@ class Hooks:
         """
         before = await self.get(workspace_id, hook_id)
         now = self._clock()
-        if secret is not None:
+        if secret is not None or at_once:
             changes["previous_until"] = None if at_once else now + ROTATION
         after = msgspec.structs.replace(before, **changes, updated_at=now)
         await self._check(after, secret)

@@ -197,6 +197,7 @@ class HookBody(_Body, frozen=True, kw_only=True):
     shared_in: str | UnsetType = UNSET
     is_active: bool | UnsetType = UNSET
     secret: str | UnsetType | None = UNSET
+    drop_previous_secret: bool | UnsetType = UNSET
 
 
 class BlockBody(_Body, frozen=True, kw_only=True):

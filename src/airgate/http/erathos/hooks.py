@@ -31,7 +31,7 @@ async def list_hooks(call: Call) -> Any:
 async def create_hook(call: Call) -> Reply:
     """POST orchestration/hooks/: its secret is in the answer, and nowhere afterwards."""
     fields = hook_fields(read(call, HookBody, "name", "scheme", "deployment", "dag_id"))
-    secret = fields.pop("secret", None)
+    secret, _ = fields.pop("secret", None), fields.pop("drop_previous_secret", None)
     now, workspace = call.services.clock(), workspace_of(call)
     given = Hook(id=workspace.id, workspace_id=workspace.id, created_at=now, updated_at=now, **fields)
     made, chosen = await rooms(call).hooks.create(workspace.id, given, secret, call.user)
@@ -56,7 +56,9 @@ async def patch_hook(call: Call) -> Any:
 
 
 async def _hook(call: Call, fields: dict[str, Any]) -> Any:
-    return hook_view(await rooms(call).hooks.update(workspace_of(call).id, id_of(call, "hook_id"), **fields))
+    at_once = bool(fields.pop("drop_previous_secret", False))
+    key, hooks = id_of(call, "hook_id"), rooms(call).hooks
+    return hook_view(await hooks.update(workspace_of(call).id, key, at_once=at_once, **fields))
 
 
 async def delete_hook(call: Call) -> Reply:

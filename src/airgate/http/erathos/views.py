@@ -152,7 +152,8 @@ def hook_view(hook: Hook, secret: str | None = None) -> dict[str, Any]:
     """A hook; its secret in the answer to its making alone."""
     fields = ("name", "scheme", "deployment", "dag_id", "conf", "run_id", "idempotency_key", "shared_in", "is_active")
     shown = {field: msgspec.to_builtins(getattr(hook, field)) for field in fields}
-    head = {**_head(hook), **shown, "path": f"/hooks/{hook.name}", "last_used_at": stamp(hook.last_used_at)}
+    times = {"last_used_at": stamp(hook.last_used_at), "previous_secret_until": stamp(hook.previous_until)}
+    head = {**_head(hook), **shown, "path": f"/hooks/{hook.name}", **times}
     return head if secret is None else {**head, "secret": secret}
 
 
