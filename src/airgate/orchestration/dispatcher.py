@@ -119,7 +119,7 @@ class Dispatcher:
         self._look_at = 0.0
         self._lanes = Lanes(OPEN, steady)
         self._line = Line()
-        self._open: dict[UUID, asyncio.Task[None]] = {}
+        self._open: dict[UUID, asyncio.Task[datetime | None]] = {}
         self._book = Book(-1, datetime.min.replace(tzinfo=UTC), {})
         self._failing: set[UUID] = set()
 
@@ -193,20 +193,35 @@ class Dispatcher:
         self._open[delivery.id] = task
         task.add_done_callback(lambda done: self._left(delivery, done))
 
-    def _left(self, delivery: Delivery, done: asyncio.Task[None]) -> None:
+    def _left(self, delivery: Delivery, done: asyncio.Task[datetime | None]) -> None:
         self._open.pop(delivery.id, None)
         self._lanes.leave(delivery.webhook_id)
-        if not done.cancelled() and done.exception() is not None:
+        if done.cancelled():
+            self._line.end(delivery.id)
+        elif done.exception() is not None:
             # It stays known to the line, and is attempted no more before the next start: it might go on for ever.
             log.error(
                 "A delivery is set aside by a mistake of ours", delivery=str(delivery.id), exc_info=done.exception()
             )
         else:
             self._line.end(delivery.id)
+            self._expect(done.result())
         if self._line.webhooks() or self._line.hungry:
             self._awake.set()
 
-    async def _attempt(self, delivery: Delivery, execution: Execution, known: Known) -> None:
+    def _expect(self, due: datetime | None) -> None:
+        """A delivery will be due then, or is again."""
+        if due is None:
+            return
+        now = self._clock()
+        if due <= now:
+            self.wake()
+        else:
+            self._look_by((due - now).total_seconds())
+            self._awake.set()  # the wait that is under way may be longer than that
+
+    async def _attempt(self, delivery: Delivery, execution: Execution, known: Known) -> datetime | None:
+        """One attempt. Gives when the next is due, if there is one."""
         assert known.webhook is not None
         began = self._clock()
         sources = Sources(variables=known.variables, secrets=known.secrets, execution=execution, count=delivery.count)
@@ -215,10 +230,8 @@ class Dispatcher:
         ended = self._clock()
         after = self._after(delivery, outcome, ended)
         await self._write(after, self._kept(after, outcome, began, known.mask))
-        if after.next_attempt_at is not None:
-            self._look_by((after.next_attempt_at - ended).total_seconds())
-            self._awake.set()  # the wait that is under way may be longer than that
         await self._judge(known.webhook, outcome, ended)
+        return after.next_attempt_at
 
     def _after(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Delivery:
         tried = delivery.attempts + outcome.sent

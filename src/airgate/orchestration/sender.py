@@ -95,10 +95,11 @@ class Sender:
     """Sends requests.
 
     Obligations (each has a test):
-      * a name is resolved once per connection, and only an address that was checked is connected to;
+      * a name is resolved once per connection, and only an address that was checked is connected to, however it is
+        written; connections are shared only among those who may go to the same networks;
       * redirects, proxies of the environment, cookies and compressed answers do not exist here;
       * whatever the target does, a try ends in time, and no more of the answer than `KEPT_BODY` is kept;
-      * an answer whose head has come counts, whatever becomes of its body.
+      * an answer whose head has come counts, also where its body breaks off or never ends.
 
     Args:
         resolve: gives addresses of names; the system does where it is None.
