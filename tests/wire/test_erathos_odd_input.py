@@ -113,10 +113,11 @@ def odd_bodies(operation: Operation, job: str) -> Iterator[bytes]:
     name = noun(operation)
     base = webhook(job) if name == "webhooks" else BASE[name]
     yield from (b"", b"[", b"null", b'"x"', b"{}", b"\xff\xfe", b"[" * 10_000, b'{"a": 1' + b"0" * 400 + b"}")
-    for field in FIELDS[name].__struct_fields__:
+    for number, field in enumerate(FIELDS[name].__struct_fields__):
         others = {other: value for other, value in base.items() if other != field}
         text = json.dumps(others)[1:-1]
-        yield from (f'{{"{field}": {odd}{", " if text else ""}{text}}}'.encode() for odd in ODD)
+        # Every field meets a quarter of what is odd, and each of that meets several fields of every kind.
+        yield from (f'{{"{field}": {odd}{", " if text else ""}{text}}}'.encode() for odd in ODD[number % 4 :: 4])
 
 
 async def test_odd_bodies_are_refused_or_taken_and_secrets_stay_untold(world: ErathosWorld) -> None:
