@@ -113,3 +113,26 @@ def test_running_run_is_ended_when_its_window_opens(start: Callable[..., Server]
     ask(server, "POST", "block-windows/", all_day(cancel_running_executions=True), expect=201)
     ended = server.finished("long", run_id)
     assert (ended["state"], ended["note"]) == ("failed", "Ended by the block window 'always'.")
+
+
+def test_run_that_takes_long_is_told_of_once_while_it_runs(start: Callable[..., Server]) -> None:
+    server = start({"idle.py": IDLE, "long.py": LONG}, AIRGATE_ENGINE_KILL_GRACE="1")
+    for dag_id in ("idle", "long"):
+        server.wait_for_dag(dag_id)
+    webhook = {
+        "description": "takes long", "is_active": True, "method": "POST", "rules": [],
+        "jobs": [str(dag_job_id("local", "long"))], "watch": {"kind": "duration", "seconds": 1},
+        "target": {"kind": "dag", "deployment": "local", "dag_id": "idle"},
+        "body": {"about": "${{run.run_id}}", "status": "${{erathos.status}}"},
+    }  # fmt: skip
+    ask(server, "POST", "orchestration/webhooks/", webhook, expect=201)
+    run_id = server.trigger("long")
+    (told,) = server.until(lambda: server.get("/dags/idle/dagRuns")["dag_runs"], "somebody is told")
+    assert told["conf"] == {"about": run_id, "status": "RUNNING"}
+    assert server.run("long", run_id)["state"] == "running"
+    server.stop()
+    server.start()
+    server.wait_for_dag("long")
+    server.send("PATCH", f"/dags/long/dagRuns/{run_id}", {"state": "failed"})
+    server.finished("long", run_id)
+    assert server.get("/dags/idle/dagRuns")["total_entries"] == 1
