@@ -93,6 +93,8 @@ class Client:
         self.raw = client
         self.home = home
         self._answers = answers
+        self.status = 0
+        """Of the last answer."""
 
     async def ask(self, method: str, path: str, body: Any = None, *, expect: int | None = None, **more: Any) -> Any:
         """The JSON of the answer, whose status must be this."""
@@ -100,6 +102,7 @@ class Client:
         url = path if path.startswith("/") else self.home + path
         answer = await self.raw.request(method, url, **given, **more)
         self._answers.append(answer.text)
+        self.status = answer.status_code
         assert answer.status_code < 500, (method, url, answer.text)
         if expect is not None:
             assert answer.status_code == expect, (method, url, answer.status_code, answer.text)
