@@ -255,7 +255,7 @@ class Outbox:
     ) -> Finding:
         try:
             if event.kind == jobs.ENDED:
-                return self._matched(event, book, [jobs.get_execution(tx, UUID(event.payload["execution"]))])
+                return self._matched(event, book, [jobs.get_execution(tx, UUID(str(event.payload["execution"])))])
             key = self._ended(event, book)
             if key is None:
                 return Finding(event)
