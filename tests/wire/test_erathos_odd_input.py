@@ -163,7 +163,8 @@ async def test_every_list_ends(world: ErathosWorld) -> None:
     async with world.client() as client:
         values = await furnished(client)
         for operation in lists:
-            page, seen, count = 1, 0, 0
+            page: int | None = 1
+            seen = count = 0
             while page is not None:
                 listed = await client.get(f"{filled(operation, values)}?page_size=1&page={page}")
                 count, page = listed["count"], listed["next_page"]
