@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -12,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from airgate.model.errors import InvalidFields, NotFound
+from airgate.model.errors import InvalidFields, NotFound, Unavailable
 from airgate.model.query import Listing, Order, Page
 from airgate.model.trigger import TriggerRequest
 from airgate.model.webhook import Hook, HookScheme
@@ -120,23 +121,26 @@ class Hooks:
             raise NotFound(f"There is no hook '{name}'", code="hook_not_found")
         return Known(hook=hook, secrets=secrets)
 
-    def read(self, known: Known, request: Inbound) -> TriggerRequest | dict[str, str]:
+    def read(self, known: Known, request: Inbound, decode: Callable[[bytes], Any]) -> TriggerRequest | dict[str, str]:
         """What a request asks for; or the answer to a sender that only makes itself known.
+
+        `decode` reads JSON, and raises ValueError where it is none that may be taken.
 
         Raises:
             NotAuthenticated: its sender did not sign it.
             InvalidInput: it does not fit the hook.
         """
         verify(known.hook, known.secrets, request, self._clock())
-        payload = payload_of(request)
+        payload = payload_of(request, decode)
         answer = greeting(known.hook, request, payload)
         return answer if answer is not None else trigger_of(known.hook, request, payload)
 
     async def used(self, hook: Hook) -> None:
-        """Note that a hook was used, to the minute."""
+        """Note that a hook was used, to the minute, where that can be noted now."""
         now = self._clock()
         if hook.last_used_at is None or now - hook.last_used_at >= _TOUCH_AFTER:
-            await self._database.write(stored.touch, hook.id, now)
+            with suppress(Unavailable):
+                await self._database.write(stored.touch, hook.id, now)
 
     def _new_secret(self, scheme: HookScheme) -> str:
         made = self._random_text()

@@ -36,6 +36,8 @@ _EVENT_IDS: Final = {HookScheme.STRIPE: "id", HookScheme.SLACK: "event_id"}
 """Fields of the payload that do, where no header does."""
 _LONGEST_KEY: Final = 200
 _MOST_SIGNATURES: Final = 10
+_MOST_FIELDS: Final = 1000
+"""Of a form."""
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,8 +149,12 @@ def greeting(hook: Hook, request: Inbound, payload: Any) -> dict[str, str] | Non
     return None
 
 
-def payload_of(request: Inbound) -> Any:
+def payload_of(request: Inbound, decode: Callable[[bytes], Any]) -> Any:
     """The body as JSON: itself, or a form's fields, with a ``payload`` that holds JSON read as that. None: it is empty.
+
+    Args:
+        request: what came.
+        decode: reads JSON; a ValueError says why it cannot be taken.
 
     Raises:
         InvalidInput: it is neither (code ``hook_payload``).
@@ -158,13 +164,19 @@ def payload_of(request: Inbound) -> Any:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if media_type == "application/x-www-form-urlencoded":
-            fields = {
-                key: values[-1] for key, values in parse_qs(request.body.decode(), keep_blank_values=True).items()
-            }
-            return msgspec.json.decode(fields["payload"]) if "payload" in fields else fields
-        return msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            fields = _form(request.body)
+            return decode(fields["payload"].encode()) if "payload" in fields else fields
+        return decode(request.body)
+    except ValueError as error:
         raise InvalidInput(f"The body is neither JSON nor a form: {error}", code="hook_payload") from None
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """A form's fields; of several with one name the last. Raises ValueError."""
+    given = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    if b"%00" in body or b"\0" in body:
+        raise ValueError("it holds a NUL character")
+    return {key: values[-1] for key, values in given.items()}
 
 
 def trigger_of(hook: Hook, request: Inbound, payload: Any) -> TriggerRequest:

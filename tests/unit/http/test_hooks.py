@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import json
 import secrets
 from collections.abc import AsyncIterator
+from datetime import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +19,7 @@ from airgate.model.audit import AuditEntry, Outcome
 from airgate.model.errors import Unavailable
 from airgate.model.query import Order, Page, RunFilter
 from airgate.model.trigger import Accepted, TriggerRequest
-from airgate.model.webhook import Hook, HookScheme
+from airgate.model.webhook import BlockWindow, Hook, HookScheme
 from airgate.model.workspace import DEFAULT_WORKSPACE_ID
 from airgate.orchestration.mail import NoMailer
 from airgate.orchestration.sender import Sender
@@ -179,6 +181,33 @@ async def test_payload_that_does_not_fit_is_refused(house: House) -> None:
     assert (await house.post()).json()["code"] == "hook_template"
     assert (await house.post(b"{")).json()["code"] == "hook_payload"
     assert (await house.post(b"{")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a": "\\u0000"}', b'{"a": 99999999999999999999}', b"[" * 900 + b"]" * 900, b"\xff", b"NaN"]
+)
+async def test_payload_that_could_not_be_kept_is_refused(house: House, body: bytes) -> None:
+    await house.hook()
+    answer = await house.post(body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "hook_payload")
+
+
+@pytest.mark.parametrize("run_id", ["", "a/b\n", "x" * 300, "schön"])
+async def test_run_id_that_the_payload_gives_is_taken_or_refused(house: House, run_id: str) -> None:
+    await house.hook(run_id="${{payload.id}}")
+    answer = await house.post(json.dumps({"id": run_id}).encode())
+    assert answer.status_code in (200, 400)
+
+
+async def test_answer_says_until_when_the_run_is_blocked(house: House) -> None:
+    await house.hook()
+    now = house.clock()
+    window = BlockWindow(
+        id=new_id(), workspace_id=DEFAULT_WORKSPACE_ID, name="w", weekdays=tuple(range(7)), start=time(11),
+        end=time(13), created_at=now, updated_at=now,
+    )  # fmt: skip
+    await house.orchestration.blocks.create(DEFAULT_WORKSPACE_ID, window)
+    assert (await house.post()).json()["blocked_until"] == "2026-03-01T13:00:00Z"
 
 
 async def test_body_that_is_too_large_is_refused(house: House) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from airgate.http.errors import BodyTooLarge, MethodNotAllowed, RouteNotFound
+from airgate.http.json_input import BadJson, read_json
 from airgate.http.operations import Call, Check, Dialect, Operation
 from airgate.http.replies import Reply
 from airgate.model.errors import (
@@ -68,7 +69,7 @@ async def receive_hook(call: Call) -> Reply:
     known: Known = call.query
     hooks, hook = _hooks(call), known.hook
     try:
-        wanted = hooks.read(known, Inbound(headers=_headers(call), body=call.raw_body))
+        wanted = hooks.read(known, Inbound(headers=_headers(call), body=call.raw_body), _json)
     except NotAuthenticated as error:
         call.services.floods.wrong(_sender(call), time.monotonic())
         call.about(reason=error.detail)
@@ -110,6 +111,13 @@ def _hooks(call: Call) -> Hooks:
     if call.services.orchestration is None:
         raise NotFound("There are no hooks here", code="hook_not_found")
     return call.services.orchestration.hooks
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return read_json(raw)
+    except BadJson as error:
+        raise ValueError(str(error)) from error
 
 
 def _sender(call: Call) -> str:
