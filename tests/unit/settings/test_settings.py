@@ -292,3 +292,22 @@ def test_list_can_be_given_in_the_file(tmp_path: Path) -> None:
 def test_value_that_cannot_be_used_is_named_with_what_is_right(tmp_path: Path, variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"environment variable {variable}: .* it must be "):
         load(environment={variable: value}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("url", ["https://airgate.example.com", "http://10.0.0.1:8080/"])
+def test_public_address_is_kept_without_a_slash_at_its_end(tmp_path: Path, url: str) -> None:
+    assert load(environment={"AIRGATE_PUBLIC_URL": url}, folder=tmp_path).public_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize("url", ["airgate.example.com", "https://a/b", "https://user@a", "ftp://a"])
+def test_public_address_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match="it must be http:// or https:// and a host"):
+        load(environment={"AIRGATE_PUBLIC_URL": url}, folder=tmp_path)
+
+
+def test_settings_of_mail_and_webhooks_come_from_their_tables(tmp_path: Path) -> None:
+    config = write(tmp_path, '[mail]\nhost = "mx"\nsecurity = "tls"\n[webhooks]\nauthorities = "ca.pem"\nkeep_days = 0')
+    chosen = load(environment={}, config=config, folder=tmp_path / "elsewhere")
+    assert (chosen.mail.host, chosen.mail.security, chosen.mail.port) == ("mx", "tls", 587)
+    assert chosen.webhooks.authorities == config.parent / "ca.pem"
+    assert chosen.webhooks.keep_days == 0
