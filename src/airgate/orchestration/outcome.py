@@ -63,6 +63,7 @@ def shown(outcome: Outcome, mask: Masker) -> tuple[dict[str, Any], dict[str, Any
         }
     response: dict[str, Any] = {}
     if outcome.status is not None:
+        mask = _and_of(outcome.request, mask)
         response = {
             "status": outcome.status,
             "headers": _headers(outcome.response_headers, mask),
@@ -71,8 +72,18 @@ def shown(outcome: Outcome, mask: Masker) -> tuple[dict[str, Any], dict[str, Any
     return request, response
 
 
+def _and_of(request: Rendered | None, mask: Masker) -> Masker:
+    """What hides, besides secrets, the values of hidden headers: a target may give back what it was sent."""
+    hidden = {} if request is None else {name: value for name, value in request.headers if _is_hidden(name)}
+    return mask.more(hidden) if hidden else mask
+
+
+def _is_hidden(name: str) -> bool:
+    return any(word in name.lower() for word in _HIDDEN)
+
+
 def _headers(headers: tuple[tuple[str, str], ...], mask: Masker) -> dict[str, str]:
-    return {name: MASK if any(word in name.lower() for word in _HIDDEN) else mask(value) for name, value in headers}
+    return {name: MASK if _is_hidden(name) else mask(value) for name, value in headers}
 
 
 def _body(body: bytes, mask: Masker) -> str:

@@ -33,7 +33,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Networks that are allowed although they are not public."""
 
     def __repr__(self) -> str:
-        return f"Work({self.delivery.id})"
+        return f"Work({self.delivery.id})"  # it holds secrets
 
 
 class Performer:

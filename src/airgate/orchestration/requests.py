@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -184,8 +184,13 @@ class Masker:
     """Blots secrets out of what may be shown: their values, and what they look like once escaped."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        values = {form for value in secrets.values() if len(value) >= 4 for form in _forms(value)}
-        self._values = sorted(values, key=len, reverse=True)
+        self._values = _longest_first(form for value in secrets.values() if len(value) >= 4 for form in _forms(value))
+
+    def more(self, literals: Mapping[str, str]) -> Masker:
+        """A masker of these texts too, as they are."""
+        made = Masker({})
+        made._values = _longest_first((*self._values, *(value for value in literals.values() if len(value) >= 4)))
+        return made
 
     def __call__(self, text: str) -> str:
         """The text without any secret."""
@@ -195,12 +200,17 @@ class Masker:
         return text
 
 
+def _longest_first(values: Iterable[str]) -> list[str]:
+    return sorted(set(values), key=len, reverse=True)
+
+
 def _forms(value: str) -> tuple[str, ...]:
     """A secret as it stands in a header, a URL, a form, JSON (within JSON) and HTML, or in base64."""
     in_json = json.dumps(value)[1:-1]
     in_url = quote(value, safe="")
+    in_latin_1 = value.encode("latin-1", "replace")
     return (
-        value, in_url, in_url.lower(), quote(value), quote_plus(value), quote_plus(value.encode("latin-1", "replace")),
+        value, in_latin_1.decode("utf-8", "replace"), value.encode().decode("latin-1"), in_url, in_url.lower(), quote(value), quote_plus(value), quote_plus(in_latin_1),
         msgspec.json.encode(value)[1:-1].decode(), in_json, in_json.replace("/", "\\/"), json.dumps(in_json)[1:-1],
         html.escape(value), repr(value)[1:-1], base64.b64encode(value.encode()).decode(),
         base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),

@@ -381,7 +381,9 @@ class Starts:
         return make_run("started")
 
 
-async def test_run_of_a_dag_is_started_under_one_key_however_often_it_is_tried(database: Database, clock: Clock) -> None:
+async def test_run_of_a_dag_is_started_under_one_key_however_often_it_is_tried(
+    database: Database, clock: Clock
+) -> None:
     starts = Starts(Unavailable("not now"))
     world = World(database, clock, start_run=starts)
     webhook = await world.webhook(

@@ -45,8 +45,16 @@ async def test_every_webhook_whose_rules_hold_has_one_delivery(world: World) -> 
     small = await world.ends(rows=5)
     large = await world.ends(rows=6, status=ExecutionStatus.FAILED)
     await world.settle()
-    found = {hook.id: [one.execution for one in await world.deliveries(hook)] for hook in (plain, failed, many, off, other)}
-    assert found == {plain.id: [small.id, large.id], failed.id: [large.id], many.id: [large.id], off.id: [], other.id: []}
+    found = {
+        hook.id: [one.execution for one in await world.deliveries(hook)] for hook in (plain, failed, many, off, other)
+    }
+    assert found == {
+        plain.id: [small.id, large.id],
+        failed.id: [large.id],
+        many.id: [large.id],
+        off.id: [],
+        other.id: [],
+    }
     assert await world.database.read(events.waiting, 10) == ()
 
 
@@ -68,7 +76,9 @@ async def test_cancelled_execution_is_for_those_who_ask_for_its_status(world: Wo
     assert [len(await world.deliveries(hook)) for hook in (deaf, hearing, either)] == [0, 1, 1]
 
 
-async def test_webhook_changed_between_look_and_keeping_is_heeded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_webhook_changed_between_look_and_keeping_is_heeded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone, changed = await world.webhook(coalesce=Coalesce(seconds=60)), await world.webhook()
     read = world.database.read
     await world.ends()
@@ -113,7 +123,11 @@ async def test_run_is_told_with_what_it_told_of_itself(world: World) -> None:
 async def test_run_of_several_tables_is_told_table_by_table(world: World) -> None:
     every = await world.webhook(jobs=(DAG_JOB,))
     main = await world.webhook(jobs=(DAG_JOB,), rules=(rule("NESTED_TABLE", Operation.EQUAL, "false"),))
-    tables = [{"table": "orders", "rows": 5}, {"table": "lines", "rows": 9}, {"table": "refunds", "nested_table": False}]
+    tables = [
+        {"table": "orders", "rows": 5},
+        {"table": "lines", "rows": 9},
+        {"table": "refunds", "nested_table": False},
+    ]
     run = await world.run_ends(conf={"airgate": {"schema": "shop", "tables": tables}})
     await world.settle()
     told = await world.executions(every)
@@ -238,7 +252,10 @@ async def test_events_of_a_window_and_key_are_one_delivery(world: World) -> None
     await world.settle()
     made = await world.deliveries(webhook)
     told = await world.executions(webhook)
-    assert [(one.count, execution.table_name) for one, execution in zip(made, told, strict=True)] == [(3, "a"), (1, "b")]
+    assert [(one.count, execution.table_name) for one, execution in zip(made, told, strict=True)] == [
+        (3, "a"),
+        (1, "b"),
+    ]
     await world.ends(table_name="a")
     await world.settle()
     world.clock.pass_(60)

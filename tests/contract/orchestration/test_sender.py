@@ -191,7 +191,9 @@ async def test_only_the_beginning_of_a_huge_body_is_read(sender: Sender, head: b
     assert flood.taken < 50_000_000
 
 
-@pytest.mark.parametrize("part", [b"x" * 1000, b"a: b\r\n", b"a: " + b"x" * 1000 + b"\r\n"], ids=["line", "many", "long"])
+@pytest.mark.parametrize(
+    "part", [b"x" * 1000, b"a: b\r\n", b"a: " + b"x" * 1000 + b"\r\n"], ids=["line", "many", "long"]
+)
 async def test_head_without_end_is_given_up(sender: Sender, part: bytes) -> None:
     flood = Flood(b"HTTP/1.1 200 OK\r\n", part)
     async with Receiver(flood) as receiver:
@@ -328,7 +330,19 @@ async def test_other_spellings_of_the_loopback_lead_nowhere(host: str) -> None:
     await sender.close()
 
 
-@pytest.mark.parametrize("url", ["ftp://x.test/", "file:///etc/passwd", "http://", "http:///x", "//x.test", "x", "http://[", "http://x.test:99999/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x.test/",
+        "file:///etc/passwd",
+        "http://",
+        "http:///x",
+        "//x.test",
+        "x",
+        "http://[",
+        "http://x.test:99999/",
+    ],
+)
 async def test_what_is_no_url_of_http_is_not_sent(sender: Sender, url: str) -> None:
     answer = await send(sender, post(url))
     assert answer.status is None
