@@ -18,14 +18,14 @@ DAG_JOB = dag_job_id(LOCAL, DAG)
 
 async def test_workspace_is_made_changed_and_deleted_once_it_is_empty(erathos: ErathosWorld) -> None:
     async with erathos.client() as client:
-        made = await client.post(WORKSPACES, {"name": "lab", "private_targets": ["10.1.2.3/8"]})
+        made = await client.post(WORKSPACES, {"name": "spare", "private_targets": ["10.1.2.3/8"]})
         one = f"{WORKSPACES}{made['_id']}/"
         assert made["private_targets"] == ["10.0.0.0/8"]
-        await client.post(WORKSPACES, {"name": "lab"}, expect=409)
-        await client.post(WORKSPACES, {"name": "Lab!"}, expect=400)
-        changed = await client.ask("PATCH", one, {"name": "lab-two"}, expect=200)
-        assert changed["name"] == "lab-two"
-        assert [it["name"] for it in (await client.get(WORKSPACES))["results"]] == ["default", "lab-two"]
+        await client.post(WORKSPACES, {"name": "spare"}, expect=409)
+        await client.post(WORKSPACES, {"name": "Spare!"}, expect=400)
+        changed = await client.ask("PATCH", one, {"name": "spare-two"}, expect=200)
+        assert changed["name"] == "spare-two"
+        assert [it["name"] for it in (await client.get(WORKSPACES))["results"]] == ["default", "spare-two"]
         job = await client.post(f"{one}jobs/", {"name": "x"})
         await client.ask("DELETE", one, expect=409)
         await client.ask("DELETE", f"{one}jobs/{job['_id']}/", expect=204)

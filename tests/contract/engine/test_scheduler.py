@@ -10,7 +10,7 @@ import pytest
 from airgate.model.dag import TaskSpec
 from airgate.model.run import XCom
 from airgate.model.states import RunState, TaskState
-from airgate.store import tasks, xcoms
+from airgate.store import events, tasks, xcoms
 from airgate.store.database import Database
 from tests.contract.engine.shell import Shell, chained, dag, locked, slow_writer, turn, until
 from tests.support.clock import Clock
@@ -25,6 +25,27 @@ async def test_run_goes_from_its_trigger_to_its_end(shell: Shell) -> None:
         assert (await shell.task("r", task_id)).state is TaskState.RUNNING
         await shell.succeed(slot)
     assert (await shell.until_run("r", RunState.SUCCESS)).end_date == shell.clock()
+
+
+async def test_end_of_a_run_is_told_once_its_event_is_committed_and_nothing_before(shell: Shell) -> None:
+    told: list[bool] = []
+    ended = asyncio.Event()
+
+    def tell() -> None:
+        told.append(True)
+        ended.set()
+
+    shell.scheduler.watch.ended = tell
+    await shell.record(dag())
+    shell.slots.add()
+    await shell.trigger("r")
+    slot = await shell.slot_with("r")
+    assert told == []
+    await shell.succeed(slot)
+    await ended.wait()
+    (event,) = await shell.database.read(events.waiting, 10)
+    assert (event.kind, event.run_id) == ("dag_run.finished", "r")
+    assert told == [True]
 
 
 async def test_try_is_started_only_after_it_is_committed_as_running(shell: Shell) -> None:
