@@ -50,6 +50,8 @@ class Look(NamedTuple):
     """What a look at the store has found."""
 
     watched: list[Watched]
+    watching: tuple[Webhook, ...]
+    """The webhooks that watch, as of this revision."""
     revision: int
     soonest: float | None
     """The shortest time any webhook waits for, in seconds; None: none watches."""
@@ -82,6 +84,7 @@ class Alerts:
         self._queued = queued
         self._told: set[tuple[UUID, str]] = set()
         self._revision = -1
+        self._watching: tuple[Webhook, ...] = ()
         self._next: datetime | None = None
 
     async def run(self) -> None:
@@ -114,7 +117,7 @@ class Alerts:
         ahead = [one.due for one in look.watched if one.due > now]
         if look.soonest is not None:  # what starts after this look cannot be due before then
             ahead.append(now + timedelta(seconds=look.soonest))
-        self._revision, self._next = look.revision, min(ahead, default=None)
+        self._revision, self._watching, self._next = look.revision, look.watching, min(ahead, default=None)
 
     def _keep(self, tx: Tx, due: Sequence[Watched], now: datetime) -> int:
         jobs.keep(tx, [one.execution for one in due])
@@ -133,12 +136,13 @@ class Alerts:
         )
 
     def _look(self, tx: Tx) -> Look:
-        revision = workspaces.revision(tx)
-        watching = [one for one in webhooks.active(tx) if one.watch is not None]
+        revision, watching = workspaces.revision(tx), self._watching
+        if revision != self._revision:
+            watching = tuple(one for one in webhooks.active(tx) if one.watch is not None)
         ours = [one for one in watching if one.workspace_id == self._home.workspace_id]
         watched = [*_outside(tx, watching), *(self._in_dags(tx, ours) if ours else ())]
         soonest = min((one.watch.seconds for one in watching if one.watch is not None), default=None)
-        return Look([one for one in watched if _holds(one)], revision, soonest)
+        return Look([one for one in watched if _holds(one)], watching, revision, soonest)
 
     def _in_dags(self, tx: Tx, watching: Sequence[Webhook]) -> Iterator[Watched]:
         wanted = {job_id for webhook in watching for job_id in webhook.jobs}
