@@ -22,6 +22,14 @@ COMMANDS: Final = {
     "variables": "Keep variables.",
     "connections": "Keep connections.",
     "pools": "Keep pools.",
+    "workspaces": "Keep workspaces.",
+    "workspace-variables": "Keep variables of a workspace, which webhooks read.",
+    "secrets": "Keep secrets, which webhooks read.",
+    "jobs": "See, start and register jobs, and report what external ones do.",
+    "webhooks": "Keep webhooks: requests that leave when a job ends.",
+    "deliveries": "See what webhooks have sent, and send it again.",
+    "hooks": "Keep hooks: ways in for systems that can only send webhooks.",
+    "block-windows": "Keep block windows: times in which jobs may not start.",
     "whoami": "Say which server answers, and whether the token counts.",
     "version": "Show the version.",
 }
@@ -47,7 +55,7 @@ class LazyGroup(TyperGroup):
 
 def load(name: str) -> Any:
     """Import the module of a command."""
-    module = importlib.import_module(f"airgate.cli.{name}")
+    module = importlib.import_module(f"airgate.cli.{name.replace('-', '_')}")
     command = get_command(module.app)
     command.name = name
     return command
