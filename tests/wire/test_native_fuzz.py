@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.types import ASGIApp
@@ -12,9 +14,15 @@ from starlette.types import ASGIApp
 from airgate.http.native import openapi
 from airgate.http.native.dialect import OPERATIONS, PREFIX
 from airgate.model.identity import Role
+from airgate.model.job import ExecutionStatus
 from airgate.model.trigger import TriggerFilter, TriggerRequest
+from airgate.model.webhook import BlockWindow, Delivery, DeliveryState, Hook, HookScheme, Webhook
+from airgate.model.workspace import DEFAULT_WORKSPACE, DEFAULT_WORKSPACE_ID
+from airgate.orchestration.jobs import Report
+from airgate.store import deliveries
 from tests.support.fuzzing import Document, Known, Server, serving
-from tests.support.native_world import ADMIN, AT_LOCAL, LOCAL, native_world
+from tests.support.memory_deployment import new_id
+from tests.support.native_world import ADMIN, AT_LOCAL, LOCAL, NativeWorld, native_world
 from tests.support.stable_v1_world import recorded_world
 from tests.support.stored_world import stored
 
@@ -38,8 +46,49 @@ FIELDS = {
     "dags": None,
     "email": "",
     "category": "",
+    "header": None,
+    "time_zone": "Europe/Lisbon",
+    "coalesce": None,
+    "gather": None,
+    "absence": None,
+    "any_of": [],
+    "target": {"kind": "http"},
+    "url": "https://example.com/${{erathos.table_name}}",
+    "rules": [{"variable_name": "STATUS", "operation": "EQUAL", "value": "FINISHED"}],
+    "timeout": 15,
+    "max_concurrency": 8,
+    "max_per_second": None,
+    "send": False,
+    "private_targets": [],
+    "secret": None,
 }
 """Without these, made-up bodies would hardly ever name anything there is."""
+
+
+async def furnish(world: NativeWorld) -> dict[str, str]:
+    """One of everything that a workspace holds; by the names of path parameters."""
+    rooms, home, now = world.orchestration, DEFAULT_WORKSPACE_ID, world.clock()
+    made: dict[str, Any] = {"id": home, "workspace_id": home, "created_at": now, "updated_at": now}
+    await rooms.workspaces.create_variable(home, "host", "example.com")
+    await rooms.secrets.create(home, "token", "a secret value")
+    job = await rooms.jobs.register(home, "load")
+    webhook = Webhook(description="w", is_active=True, url="https://example.com/", jobs=(job.id,), **made)
+    webhook = await rooms.webhooks.create(home, webhook, "ada")
+    key, _ = await rooms.webhooks.rotate_key(home, webhook.id, "v1")
+    report = Report(status=ExecutionStatus.FINISHED, triggered_by="ada")
+    execution = await rooms.jobs.report(home, job.id, report, "ada")
+    delivery = Delivery(
+        id=new_id(), webhook_id=webhook.id, workspace_id=home, execution=execution.id, cause="made up",
+        state=DeliveryState.DEAD, created_at=now, next_attempt_at=None,
+    )  # fmt: skip
+    await world.database.write(deliveries.enqueue, [delivery])
+    hook = Hook(name="in", scheme=HookScheme.TOKEN, deployment=LOCAL, dag_id="nosched", **made)
+    hook, _ = await rooms.hooks.create(home, hook, None, "ada")
+    window = BlockWindow(name="night", weekdays=(1,), start=time(1), end=time(2), **made)
+    window = await rooms.blocks.create(home, window)
+    kept = {"job": job, "webhook": webhook, "signing_key": key, "hook": hook, "block_window": window}
+    kept |= {"delivery": delivery, "execution": execution}
+    return {"variable": "host", "secret": "token"} | {f"{name}_id": str(one.id) for name, one in kept.items()}
 
 
 class Fuzzed:
@@ -61,9 +110,11 @@ class Fuzzed:
             await kept.triggers.accept(kept.deployment, TriggerRequest(dag_id="nosched", conf={"n": 5}))
             trigger = (await kept.triggers.list(LOCAL, TriggerFilter(), 1))[0].trigger
             ids = {"user_id": str(person.id), "service_account_id": str(machine.id), "key_id": str(keys[0].id)}
-            here = {"deployment": LOCAL}
+            here = {"deployment": LOCAL, "workspace": DEFAULT_WORKSPACE}
             known = {**here, "role": "Own", "identity_id": str(machine.id), **ids}
-            self.known = Known(paths=(known, here), query=NO_WAITING, fields=FIELDS)
+            kept_here = await furnish(world)
+            fields = {**FIELDS, "jobs": [kept_here["job_id"]]}
+            self.known = Known(paths=({**known, **kept_here}, here), query=NO_WAITING, fields=fields)
             self.with_trigger = Known(paths=({**here, "trigger_id": str(trigger.id)},), query=NO_WAITING)
             yield world.app(triggers=kept.triggers)
 
