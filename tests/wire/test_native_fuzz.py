@@ -51,6 +51,7 @@ FIELDS = {
     "coalesce": None,
     "gather": None,
     "absence": None,
+    "watch": None,
     "any_of": [],
     "target": {"kind": "http"},
     "url": "https://example.com/${{erathos.table_name}}",
@@ -86,7 +87,7 @@ async def furnish(world: NativeWorld) -> dict[str, str]:
     hook, _ = await rooms.hooks.create(home, hook, None, "ada")
     window = BlockWindow(name="night", weekdays=(1,), start=time(1), end=time(2), **made)
     window = await rooms.blocks.create(home, window)
-    kept = {"job": job, "webhook": webhook, "signing_key": key, "hook": hook, "block_window": window}
+    kept: dict[str, Any] = {"job": job, "webhook": webhook, "signing_key": key, "hook": hook, "block_window": window}
     kept |= {"delivery": delivery, "execution": execution}
     return {"variable": "host", "secret": "token"} | {f"{name}_id": str(one.id) for name, one in kept.items()}
 

@@ -23,6 +23,8 @@ from airgate.model.webhook import (
     SigningKey,
     Target,
     TargetKind,
+    Watch,
+    WatchKind,
     Webhook,
 )
 
@@ -81,6 +83,13 @@ class AbsenceView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     weekdays: tuple[Weekday, ...] = EVERY_DAY
 
 
+class WatchView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Fires not when a run ends, but once for each that runs longer than so many seconds, or begins so much late."""
+
+    kind: WatchKind
+    seconds: Seconds
+
+
 class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
     """A request that leaves when one of its jobs ends and its rules hold: all `rules`, and of `any_of` one group.
 
@@ -102,6 +111,7 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
     coalesce: CoalesceView | None
     gather: GatherView | None
     absence: AbsenceView | None
+    watch: WatchView | None
     timeout: float
     max_concurrency: int
     max_per_second: float | None
@@ -146,6 +156,7 @@ class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     coalesce: CoalesceView | None = None
     gather: GatherView | None = None
     absence: AbsenceView | None = None
+    watch: WatchView | None = None
     timeout: float = 15.0
     max_concurrency: int = 8
     max_per_second: float | None = None
@@ -168,6 +179,7 @@ class WebhookChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     coalesce: CoalesceView | UnsetType | None = UNSET
     gather: GatherView | UnsetType | None = UNSET
     absence: AbsenceView | UnsetType | None = UNSET
+    watch: WatchView | UnsetType | None = UNSET
     timeout: float | UnsetType = UNSET
     max_concurrency: int | UnsetType = UNSET
     max_per_second: float | UnsetType | None = UNSET
@@ -243,6 +255,7 @@ _NESTED = {
     "target": Target,
     "coalesce": Coalesce | None,
     "gather": Gather | None,
+    "watch": Watch | None,
 }
 
 
