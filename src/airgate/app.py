@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from uuid_utils.compat import uuid7
 from airgate import __version__
 from airgate.access.audit import AuditLog
 from airgate.access.preset import preset_batch_key
+from airgate.access.recovery import Recovered, recover_administrator
 from airgate.access.service import Access, AccessConfig, Created
 from airgate.deployments.local.deployment import local_deployment
 from airgate.deployments.ports import Deployment, Health
@@ -35,7 +37,7 @@ from airgate.http.cors import Cors
 from airgate.http.operations import Services
 from airgate.http.server import build_app
 from airgate.model.errors import Unavailable
-from airgate.settings import SECRETS, TABLE, HttpSettings, Settings, secret_key
+from airgate.settings import SECRETS, TABLE, HttpSettings, Settings, SettingsError, secret_key
 from airgate.store.database import Database
 from airgate.store.run_index import RunIndex
 from airgate.triggers.accept import Triggers
@@ -73,6 +75,27 @@ def serve(settings: Settings, announce: Announce) -> int:
     _configure_logging(settings.log_level)
     sys.setswitchinterval(THREAD_SWITCH_SECONDS)
     return uvloop.run(_serve(settings, announce))
+
+
+def recover(settings: Settings, name: str | None, password: str | None) -> Recovered:
+    """Let an administrator in again, without a server; see `recover_administrator`.
+
+    Raises:
+        SettingsError: the settings name no installation.
+        AirgateError: as `recover_administrator`, or the database cannot be opened.
+    """
+    path = settings.database_url.removeprefix("sqlite:///")
+    if path != settings.database_url and not Path(path).is_file():
+        raise SettingsError(f"there is no database {path}: name the installation's with --data or --database")
+    return asyncio.run(_recover(settings, name, password))
+
+
+async def _recover(settings: Settings, name: str | None, password: str | None) -> Recovered:
+    database = await Database.open(settings.database_url, secret=secret_key(settings))
+    try:
+        return await recover_administrator(database, name, password=password, clock=now, new_id=new_id)
+    finally:
+        await database.close()
 
 
 async def _serve(settings: Settings, announce: Announce) -> int:

@@ -1,9 +1,9 @@
-"""The client that the commands use: the stable v1 dialect, and problems as people and scripts want them."""
+"""The clients that the commands use, one for each dialect they speak; problems as people and scripts want them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 import httpx
@@ -13,26 +13,21 @@ from airgate.cli.register import Target
 
 _EXIT_CODES: Final = {401: ExitCode.REFUSED, 403: ExitCode.REFUSED, 404: ExitCode.NOT_FOUND, 409: ExitCode.CONFLICT}
 _PAGE: Final = 100
+LARGE_PAGE: Final = 1000
 _ATTEMPTS: Final = 3
 
 
-class Api:
-    """A running server.
+class Dialect:
+    """A running server, spoken to in one dialect.
 
     Every method raises `Problem` when the server cannot be reached, or answers with an error.
     """
 
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
-        try:
-            self._http = httpx.Client(base_url=f"{target.server}/api/v1", headers=headers, timeout=30.0)
-        except httpx.InvalidURL as error:
-            raise Problem(f"{target.server} is no server address: {error}", ExitCode.USAGE) from error
+    base: ClassVar[str]
 
-    def close(self) -> None:
-        """Close its connections."""
-        self._http.close()
+    def __init__(self, target: Target, http: httpx.Client) -> None:
+        self.target = target
+        self._http = http
 
     def get(self, *path: str, **query: Any) -> Any:
         """The JSON at a path; parameters that are None are left out."""
@@ -54,18 +49,8 @@ class Api:
         """DELETE a thing."""
         self._send("DELETE", path)
 
-    def everything(self, *path: str, key: str, **query: Any) -> Iterator[dict[str, Any]]:
-        """All items of a list, page by page. `key` is the list's name in the answer."""
-        offset = 0
-        while True:
-            page = self.get(*path, limit=_PAGE, offset=offset, **query)
-            yield from page[key]
-            offset += len(page[key])
-            if not page[key] or offset >= page["total_entries"]:
-                return
-
     def _send(self, method: str, path: tuple[str, ...], **request: Any) -> httpx.Response:
-        url = "/" + "/".join(quote(part, safe="~") for part in path)
+        url = self.base + "/" + "/".join(quote(part, safe="~") for part in path)
         response = self._answer(method, url, request)
         if response.is_success:
             return response
@@ -90,6 +75,51 @@ class Api:
             except httpx.InvalidURL as error:
                 raise Problem(f"{self.target.server} is no server address: {error}", ExitCode.USAGE) from error
         raise AssertionError("unreachable")
+
+
+class Native(Dialect):
+    """Airgate's own dialect."""
+
+    base = "/airgate/v1"
+
+    def everything(self, *path: str, page_size: int = LARGE_PAGE, **query: Any) -> Iterator[dict[str, Any]]:
+        """All items of a list, page by page, as long as they are taken."""
+        after: str | None = None
+        while True:
+            page = self.get(*path, limit=page_size, after=after, **query)
+            yield from page["items"]
+            after = page["next"]
+            if after is None:
+                return
+
+
+class Api(Dialect):
+    """The stable v1 dialect, and with it the server's own, as `native`."""
+
+    base = "/api/v1"
+
+    def __init__(self, target: Target) -> None:
+        headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
+        try:
+            http = httpx.Client(base_url=target.server, headers=headers, timeout=30.0)
+        except httpx.InvalidURL as error:
+            raise Problem(f"{target.server} is no server address: {error}", ExitCode.USAGE) from error
+        super().__init__(target, http)
+        self.native = Native(target, http)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def everything(self, *path: str, key: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """All items of a list, page by page. `key` is the list's name in the answer."""
+        offset = 0
+        while True:
+            page = self.get(*path, limit=_PAGE, offset=offset, **query)
+            yield from page[key]
+            offset += len(page[key])
+            if not page[key] or offset >= page["total_entries"]:
+                return
 
 
 def _given(query: dict[str, Any]) -> dict[str, Any]:

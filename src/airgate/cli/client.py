@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -31,6 +32,12 @@ class Call:
         self.api = api
         self.out = output
         self.given = given
+        self.native = api.native
+
+    @property
+    def now(self) -> datetime:
+        """The present time. The one clock of the commands."""
+        return datetime.now(UTC)
 
 
 def command(
@@ -39,11 +46,12 @@ def command(
     options: Sequence[Option] = (),
     *,
     negative_numbers: bool = False,
+    alias: str | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a command. Its first parameter is named `call` and is a `Call`.
 
     `options` are more options, whose values are found in `Call.given`. With `negative_numbers`, an argument may be
-    one, and is not taken for an option.
+    one, and is not taken for an option. The `alias` works like the name, and help does not list it.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -57,9 +65,11 @@ def command(
             finally:
                 api.close()
 
-        app.command(name, context_settings={"ignore_unknown_options": negative_numbers})(
-            with_options(run, [*options, *SHARED], drop="call")
-        )
+        made = with_options(run, [*options, *SHARED], drop="call")
+        settings = {"ignore_unknown_options": negative_numbers}
+        app.command(name, context_settings=settings)(made)
+        if alias is not None:
+            app.command(alias, context_settings=settings, hidden=True)(made)
         return function
 
     return register

@@ -22,7 +22,13 @@ COMMANDS: Final = {
     "variables": "Keep variables.",
     "connections": "Keep connections.",
     "pools": "Keep pools.",
-    "whoami": "Say which server answers, and whether the token counts.",
+    "deployment": "See deployments, and keep their service accounts: keys for machines.",
+    "workspace": "Keep service accounts of a workspace.",
+    "keys": "Keep API keys.",
+    "users": "Keep people: who may sign in, and what they may do.",
+    "audit": "Read the audit log: every write and every refusal.",
+    "whoami": "Say which server answers, and who the token makes you.",
+    "recover": "Let a locked-out administrator in again.",
     "version": "Show the version.",
 }
 """Every command, with its summary. Each has a module of its name in this package, whose `app` it is."""

@@ -74,11 +74,15 @@ def serve(chosen: Settings) -> int:
         raise Problem(error.detail, ExitCode.UNAVAILABLE) from error
 
 
-def load(options: dict[str, str], config: Path | None) -> Settings:
-    """The settings as given here, in the environment and in the file. Raises Problem."""
+def load(options: dict[str, str], config: Path | None, *, prepare: bool = True) -> Settings:
+    """The settings as given here, in the environment and in the file. Raises Problem.
+
+    With `prepare`, the data folder is made where there is none.
+    """
     try:
         chosen = settings.load(options=options, environment=os.environ, config=config, folder=Path.cwd())
-        settings.prepare_data_folder(chosen.data)
+        if prepare:
+            settings.prepare_data_folder(chosen.data)
     except settings.SettingsError as error:
         raise Problem(str(error), ExitCode.USAGE) from error
     return chosen

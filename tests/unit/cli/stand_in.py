@@ -37,7 +37,8 @@ class StandIn:
         self.url = ""
 
     def on(self, method: str, path: str, *answers: Answer) -> None:
-        self.answers[method, f"/api/v1/{path}"] = list(answers)
+        """Answers at a path of stable v1, or, where it begins with /, of the server."""
+        self.answers[method, path if path.startswith("/") else f"/api/v1/{path}"] = list(answers)
 
     def get(self, path: str, *bodies: Any) -> None:
         self.on("GET", path, *(Answer(body) for body in bodies))
