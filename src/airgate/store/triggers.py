@@ -105,11 +105,12 @@ def accept_many(
 
 
 def accepted_entry(entry: AuditEntry, accepted: Accepted) -> AuditEntry:
-    """The audit entry of an accepted trigger: what is known of it now besides."""
+    """The audit entry of an accepted trigger: what is known of it now besides. No dialect says 201 to a repeat."""
     run = accepted.run
-    extra = entry.extra if accepted.created else {**entry.extra, "repeated": True}
     replace = msgspec.structs.replace
-    return replace(entry, dag_id=run.dag_id, run_id=run.run_id, logical_date=run.logical_date, extra=extra)
+    if not accepted.created:
+        entry = replace(entry, status=200, extra={**entry.extra, "repeated": True})
+    return replace(entry, dag_id=run.dag_id, run_id=run.run_id, logical_date=run.logical_date)
 
 
 def get(tx: Tx, deployment: str, idempotency_key: str) -> Trigger:
