@@ -171,7 +171,7 @@ def test_curl_lists_pools_by_the_experimental_api(base: str, editor: str) -> Non
     assert json.loads(body) == [{"description": "Default pool", "id": 1, "pool": "default_pool", "slots": 128}]
 
 
-# ------------------------------------------------------------------------------------------ the page's last two examples
+# -------------------------------------------------------------------------------- the page's last two examples
 
 
 def test_curl_gets_the_configuration_with_a_body(base: str, admin: str, editor: str) -> None:
