@@ -244,7 +244,7 @@ def _repeated(tx: Tx, drafts: Drafts) -> Answers:
         if not draft.keyed:  # who named no key is told of the run, never of keys
             unkeyed[index] = draft
         elif first.fingerprint != trigger.fingerprint:
-            answers[index] = key_reused(trigger.idempotency_key)
+            answers[index] = key_reused()
         else:
             answers[index] = Accepted(made[first.dag_id, first.run_id], False, first)
     return answers | _clashing(tx, unkeyed)
@@ -254,9 +254,9 @@ def _clashing(tx: Tx, drafts: Drafts) -> Answers:
     return dict(zip(drafts, runs.clashes(tx, [draft.run for draft in drafts.values()]), strict=True))
 
 
-def key_reused(key: str) -> Conflict:
+def key_reused() -> Conflict:
     """The refusal of a key that was used for another request."""
-    return Conflict(f"The idempotency key '{key}' was used for another request", code="idempotency_key_reused")
+    return Conflict("This Idempotency-Key was used for another request", code="idempotency_key_reused")
 
 
 def _by_keys(tx: Tx, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Trigger]:
