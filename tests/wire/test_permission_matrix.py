@@ -163,7 +163,7 @@ TABLES: Final = {
         GET    /users                                          Admin   -
         POST   /users                                          Admin   -        all
         GET    /users/{user_id}                                Admin   -
-        PATCH  /users/{user_id}                                Admin   -
+        PATCH  /users/{user_id}                                Admin   -        person
         DELETE /users/{user_id}                                Admin   -
         GET    /service-accounts                               Viewer  -
         POST   /service-accounts                               User    -        all
@@ -347,7 +347,7 @@ async def authorization(world: NativeWorld, asker: Asker) -> str | None:
 
 def requests(row: Row, victim: str) -> Iterator[tuple[str | None, str]]:
     """The places an operation is asked for in, and its path for each."""
-    values = VALUES | {"identity_id": victim}
+    values = VALUES | ({"identity_id": victim, "user_id": victim} if row.also == "person" else {})
     parts = [segment[1:-1].partition(":")[0] for segment in row.path.split("/") if segment.startswith("{")]
     filled = {name: values.get(name, NO_ID if name.endswith("_id") else "something") for name in parts}
     path = "/".join(

@@ -131,6 +131,7 @@ async def post_user(call: Call) -> Reply:
 async def patch_user(call: Call) -> UserView:
     """Change a person.
 
+    Other people need `users.edit`. Whoever signed in with a password may change their own password, names and address.
     A new password, or `active`, makes tokens issued before it count no more. The last administrator stays one.
     """
     identity = await identity_in_path(call, "user_id", IdentityKind.PERSON)
@@ -173,7 +174,7 @@ OPERATIONS: Final = (
         reach=Reach.SCOPE,
     ),
     NativeOperation(
-        method="PATCH", path=_USER, handler=patch_user, tag=_TAG, permission=Permission.USERS_EDIT, body=UserChange,
+        method="PATCH", path=_USER, handler=patch_user, tag=_TAG, body=UserChange,
         answer=UserView, errors=(409,), reach=Reach.SCOPE, noted=("name", "roles", "active"), event="patch_user",
     ),
     NativeOperation(
