@@ -22,6 +22,7 @@ DAG: Final = "nosched"
 # Method, path, the least of the roles that may, the verb that a caller limited to some DAGs needs for it (-: no verb
 # helps, *: none is needed), and what else counts:
 #   dag     it is about one DAG, and the verb is needed for that one
+#   file    it is about the file of a DAG, and the verb is needed for every DAG in it
 #   all     it concerns more than any deployment: only for callers that reach everything
 #   person  it is about a person who reaches everything, and does not exist for callers that do not
 # Instead of a role: `public` for everybody, `known` for everybody who is known, `closed` for nobody who is known
@@ -130,7 +131,7 @@ TABLES: Final = {
         GET    /dags/{dag_id}/dag_runs/{execution_date}        Viewer  read     dag
         GET    /dags/{dag_id}/dag_runs/{execution_date}/tasks/{task_id}  Viewer  read  dag
         DELETE /dags/{dag_id}                                  User    edit     dag
-        GET    /dags/{dag_id}/code                             Viewer  read     dag
+        GET    /dags/{dag_id}/code                             Viewer  read     file
         GET    /dags/{dag_id}/tasks/{task_id}                  Viewer  read     dag
         GET    /dags/{dag_id}/paused                           Viewer  read     dag
         GET    /dags/{dag_id}/paused/{paused}                  User    edit     dag
@@ -316,7 +317,8 @@ def _is_granted(grant: tuple[DagVerb, str], row: Row) -> bool:
     verb, pattern = grant
     if row.verb == "*":
         return True
-    return verb.value == row.verb and (row.also != "dag" or pattern in ("no*", "*"))
+    enough = {"dag": ("no*", "*"), "file": ("*",)}.get(row.also)
+    return verb.value == row.verb and (enough is None or pattern in enough)
 
 
 async def authorization(world: NativeWorld, asker: Asker) -> str | None:
