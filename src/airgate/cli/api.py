@@ -99,7 +99,9 @@ class Api(Dialect):
     base = "/api/v1"
 
     def __init__(self, target: Target) -> None:
-        headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
+        headers = {"Accept": "application/json"}
+        if target.token:
+            headers["Authorization"] = f"Bearer {target.token}"
         try:
             http = httpx.Client(base_url=target.server, headers=headers, timeout=30.0)
         except httpx.InvalidURL as error:

@@ -245,6 +245,9 @@ def test_logs_are_followed_from_where_they_were_read_to_until_the_run_ends(ask: 
     assert "success" in ended.err
     read = [asked.query.get("token") for asked in server.asked if asked.path.endswith("a/logs/1")]
     assert read == [None, ["t1"], ["t1"], ["t2"]]
+    assert {asked.headers["accept"] for asked in server.asked} == {"application/json"}, (
+        "text has no token to go on with"
+    )
 
 
 def test_log_of_an_earlier_try_is_followed_to_its_end(ask: Airgate, server: StandIn) -> None:
