@@ -28,6 +28,7 @@ from airgate.access.audit import AuditLog
 from airgate.access.preset import preset_batch_key
 from airgate.access.recovery import Recovered, recover_administrator
 from airgate.access.service import Access, AccessConfig, Created
+from airgate.data_folder import secret_key
 from airgate.deployments.local.deployment import local_deployment
 from airgate.deployments.ports import Deployment, Health
 from airgate.engine.service import Engine, EngineConfig
@@ -37,7 +38,7 @@ from airgate.http.cors import Cors
 from airgate.http.operations import Services
 from airgate.http.server import build_app
 from airgate.model.errors import Unavailable
-from airgate.settings import SECRETS, TABLE, HttpSettings, Settings, SettingsError, secret_key
+from airgate.settings import SECRETS, TABLE, HttpSettings, Settings, SettingsError
 from airgate.store.database import Database
 from airgate.store.run_index import RunIndex
 from airgate.triggers.accept import Triggers
@@ -167,6 +168,8 @@ async def build(settings: Settings, stack: AsyncExitStack) -> Rooms:
         base_path=settings.base_path,
         proxies=Proxies([ip_network(network) for network in settings.http.trusted_proxies]),
         config=_shown_config(settings),
+        page_limit=settings.http.page_limit,
+        max_page_limit=settings.http.max_page_limit,
     )
     app = build_app(
         deployments={local.name: local},
@@ -247,7 +250,11 @@ def _shown_config(settings: Settings) -> dict[str, dict[str, str]]:
             "dagbag_import_timeout": str(settings.engine.import_timeout),
             "killed_task_cleanup_time": str(settings.engine.kill_grace),
         },
-        "api": {"maximum_page_limit": str(settings.http.max_page_limit), "host": settings.host},
+        "api": {
+            "maximum_page_limit": str(settings.http.max_page_limit),
+            "fallback_page_limit": str(settings.http.page_limit),
+            "host": settings.host,
+        },
         "airgate": ours,
     }
 

@@ -16,6 +16,7 @@ from airgate.cli import banner, local
 from airgate.cli.exits import ExitCode, Problem
 from airgate.cli.ports import check_port
 from airgate.cli.register import Option, option, with_options
+from airgate.data_folder import prepare_data_folder
 from airgate.model.errors import AirgateError
 from airgate.settings import Settings
 
@@ -82,7 +83,7 @@ def load(options: dict[str, str], config: Path | None, *, prepare: bool = True) 
     try:
         chosen = settings.load(options=options, environment=os.environ, config=config, folder=Path.cwd())
         if prepare:
-            settings.prepare_data_folder(chosen.data)
+            prepare_data_folder(chosen.data)
     except settings.SettingsError as error:
         raise Problem(str(error), ExitCode.USAGE) from error
     return chosen

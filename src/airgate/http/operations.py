@@ -112,6 +112,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     proxies: Proxies = DIRECT
     config: Mapping[str, Mapping[str, str]] = {}
     """Settings shown by dialects that can show them, by section. Never secrets."""
+    page_limit: int = 100
+    """Items in a page of a list where the request does not say."""
+    max_page_limit: int = 100
+    """The most items in a page, in dialects that know no such bound of their own."""
 
 
 class Call:

@@ -72,7 +72,7 @@ async def parse_file(call: Call) -> Reply:
 async def list_import_errors(call: Call) -> dict[str, Any]:
     """GET /importErrors."""
     ordered = order(call.query.order_by, "import_error_id", _FAILURE_ORDER)
-    window = page(call.query)
+    window = page(call)
     if visible.limit_of(call) is None:
         listing = await call.deployment.dags.import_failures(ordered, window)
     else:

@@ -50,7 +50,7 @@ def role_view(role: KnownRole) -> dict[str, Any]:
 async def list_roles(call: Call) -> dict[str, Any]:
     """GET /roles."""
     ordered = order(call.query.order_by, "name", _SORTABLE)
-    window = page(call.query)
+    window = page(call)
     roles = list(await call.services.roles.list(caller_of(call)))
     if ordered.field == "name":
         roles.sort(key=lambda role: role.name)
@@ -124,7 +124,7 @@ async def delete_role(call: Call) -> Reply:
 
 async def list_permissions(call: Call) -> dict[str, Any]:
     """GET /permissions: the actions that roles are made of."""
-    window = page(call.query)
+    window = page(call)
     shown = ACTIONS[window.offset : window.offset + window.limit]
     return {"actions": [{"name": name} for name in shown], "total_entries": len(ACTIONS)}
 

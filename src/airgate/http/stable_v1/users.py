@@ -74,7 +74,7 @@ def _naive(moment: datetime) -> str:
 async def list_users(call: Call) -> dict[str, Any]:
     """GET /users."""
     ordered = order(call.query.order_by, "id", _SORTABLE)
-    listing = await call.services.accounts.page_of_people(caller_of(call), ordered, page(call.query))
+    listing = await call.services.accounts.page_of_people(caller_of(call), ordered, page(call))
     return {"users": [user_view(person) for person in listing.items], "total_entries": listing.total}
 
 
