@@ -140,6 +140,7 @@ TABLES: Final = {
         GET    /pools/{name}                                   Viewer  -
         POST   /pools                                          Op      -
         DELETE /pools/{name}                                   Op      -
+        GET    /config                                         Op      -
         GET    /test                                           Viewer  *
         GET    /info                                           Viewer  *
         GET    /lineage/{dag_id}/{execution_date}              Viewer  read     dag
