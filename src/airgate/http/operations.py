@@ -240,6 +240,12 @@ class Call:
         return Place(self.deployment.name, self.deployment.workspace)
 
 
+def caller_of(call: Call) -> Caller:
+    """Who asks, in an operation that nobody reaches unauthenticated."""
+    assert call.caller is not None
+    return call.caller
+
+
 _OWN_FIELDS: Final = frozenset({"dag_id", "dag_run_id", "run_id", "task_id", "map_index", "deployment"})
 
 

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import msgspec
 
-from airgate.access.decisions import Caller
 from airgate.http.native.problems import wrong_body
 from airgate.http.operations import Call
 from airgate.http.replies import Reply
@@ -33,12 +32,6 @@ def encode(value: Any, status: int = 200) -> Reply:
 def created(value: Any) -> Reply:
     """The answer to a request that made something."""
     return encode(value, 201)
-
-
-def caller_of(call: Call) -> Caller:
-    """Who asks, in an operation that is not public."""
-    assert call.caller is not None
-    return call.caller
 
 
 def id_in_path(call: Call, name: str, what: str, code: str | None = None) -> UUID:

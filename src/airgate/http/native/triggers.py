@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from airgate.access.permissions import Permission
 from airgate.http import visible
 from airgate.http.native.common import encode, id_in_path
 from airgate.http.native.paging import cut, key_after
-from airgate.http.native.problems import Refused, problem_of, wrong_parameter
+from airgate.http.native.problems import Refused, problem_of
 from airgate.http.native.table import HeaderParameter, NativeOperation, Reach
 from airgate.http.native.trigger_views import (
     BulkAnswer,
@@ -127,8 +127,8 @@ async def list_triggers(call: Call) -> TriggersPage:
     which = TriggerFilter(
         dag_ids=await visible.dag_ids(call, None if query.dag_id is None else [query.dag_id]),
         states=None if query.state is None else (query.state,),
-        since=_utc(query.since, "since"),
-        until=_utc(query.until, "until"),
+        since=query.since,
+        until=query.until,
     )
     after = key_after(call)
     before = None if after is None else TriggerKey(datetime.fromisoformat(after[0]), UUID(after[1]))
@@ -211,13 +211,6 @@ def _event(name: str, event_id: str, trigger: Trigger, run: DagRun) -> bytes:
 
 def _view(found: Followed) -> TriggerView:
     return trigger_view(found.trigger, found.run)
-
-
-def _utc(moment: datetime | None, name: str) -> datetime | None:
-    try:
-        return None if moment is None else moment.astimezone(UTC)
-    except OverflowError:
-        raise wrong_parameter("cannot be said in UTC", name) from None
 
 
 OPERATIONS: Final = (

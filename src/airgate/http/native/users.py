@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from airgate.access.permissions import Permission
 from airgate.access.ports import NewPerson, PersonChange
-from airgate.http.native.common import Instant, caller_of, created
+from airgate.http.native.common import Instant, created
 from airgate.http.native.identities import (
     LimitsView,
     Password,
@@ -23,7 +23,7 @@ from airgate.http.native.identities import (
 )
 from airgate.http.native.paging import Next, Paged, cut, key_after
 from airgate.http.native.table import NativeOperation, Reach
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.http.replies import Reply
 from airgate.model.identity import Identity, IdentityKind, Profile, ScopeKind
 

@@ -6,13 +6,12 @@ from typing import Any, Final
 
 from airgate.access.permissions import Permission
 from airgate.access.ports import KnownRole
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.http.replies import Reply
 from airgate.http.stable_v1.common import NO_CONTENT_JSON, existing, order, page
 from airgate.http.stable_v1.forms import Field, Form, Verdict
 from airgate.http.stable_v1.problems import Problem, bad_request, not_found
 from airgate.http.stable_v1.role_actions import ACTIONS, Pair, actions_of, permissions_of
-from airgate.http.stable_v1.users import caller_of
 from airgate.model.errors import Conflict
 
 _SORTABLE: Final = {"role_id": "role_id", "name": "name"}

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from airgate.access.decisions import Caller
 from airgate.access.ports import NewPerson, PersonChange
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.http.replies import Reply
 from airgate.http.stable_v1.common import NO_CONTENT_JSON, existing, order, page
 from airgate.http.stable_v1.forms import Field, Form
@@ -41,12 +40,6 @@ USER: Final = Form(
     Field("roles", "array", items=_is_named),
     Field("password", "string"),
 )
-
-
-def caller_of(call: Call) -> Caller:
-    """Who asks. Only for operations that nobody reaches unauthenticated."""
-    assert call.caller is not None
-    return call.caller
 
 
 def user_view(person: Identity) -> dict[str, Any]:
