@@ -36,6 +36,7 @@ from airgate.engine.watch import Watch
 from airgate.http.addresses import Proxies
 from airgate.http.cors import Cors
 from airgate.http.operations import Services
+from airgate.http.protocol import BoundedProtocol
 from airgate.http.server import build_app
 from airgate.model.errors import Unavailable
 from airgate.settings import SECRETS, TABLE, HttpSettings, Settings, SettingsError
@@ -318,7 +319,7 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
