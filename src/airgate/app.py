@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -29,7 +30,9 @@ from uuid_utils.compat import uuid7
 from airgate import __version__
 from airgate.access.audit import AuditLog
 from airgate.access.preset import preset_batch_key
+from airgate.access.recovery import Recovered, recover_administrator
 from airgate.access.service import Access, AccessConfig, Created
+from airgate.data_folder import secret_key
 from airgate.deployments.local.deployment import local_deployment
 from airgate.deployments.ports import Deployment, Health
 from airgate.engine.service import Engine, EngineConfig
@@ -37,6 +40,7 @@ from airgate.engine.watch import Watch
 from airgate.http.addresses import Proxies
 from airgate.http.cors import Cors
 from airgate.http.operations import Services
+from airgate.http.protocol import BoundedProtocol
 from airgate.http.server import build_app
 from airgate.model.errors import AirgateError, NotFound, Unavailable
 from airgate.model.run import DagRun
@@ -54,7 +58,6 @@ from airgate.settings import (
     Settings,
     SettingsError,
     WebhookSettings,
-    secret_key,
 )
 from airgate.store import identities
 from airgate.store.database import Database
@@ -94,6 +97,27 @@ def serve(settings: Settings, announce: Announce) -> int:
     _configure_logging(settings.log_level)
     sys.setswitchinterval(THREAD_SWITCH_SECONDS)
     return uvloop.run(_serve(settings, announce))
+
+
+def recover(settings: Settings, name: str | None, password: str | None) -> Recovered:
+    """Let an administrator in again, without a server; see `recover_administrator`.
+
+    Raises:
+        SettingsError: the settings name no installation.
+        AirgateError: as `recover_administrator`, or the database cannot be opened.
+    """
+    path = settings.database_url.removeprefix("sqlite:///")
+    if path != settings.database_url and not Path(path).is_file():
+        raise SettingsError(f"there is no database {path}: name the installation's with --data or --database")
+    return asyncio.run(_recover(settings, name, password))
+
+
+async def _recover(settings: Settings, name: str | None, password: str | None) -> Recovered:
+    database = await Database.open(settings.database_url, secret=secret_key(settings))
+    try:
+        return await recover_administrator(database, name, password=password, clock=now, new_id=new_id)
+    finally:
+        await database.close()
 
 
 async def _serve(settings: Settings, announce: Announce) -> int:
@@ -186,6 +210,8 @@ async def build(settings: Settings, stack: AsyncExitStack, *, address: str) -> R
         base_path=settings.base_path,
         proxies=Proxies([ip_network(network) for network in settings.http.trusted_proxies]),
         config=_shown_config(settings),
+        page_limit=settings.http.page_limit,
+        max_page_limit=settings.http.max_page_limit,
     )
     app = build_app(
         deployments={local.name: local},
@@ -349,7 +375,11 @@ def _shown_config(settings: Settings) -> dict[str, dict[str, str]]:
             "dagbag_import_timeout": str(settings.engine.import_timeout),
             "killed_task_cleanup_time": str(settings.engine.kill_grace),
         },
-        "api": {"maximum_page_limit": str(settings.http.max_page_limit), "host": settings.host},
+        "api": {
+            "maximum_page_limit": str(settings.http.max_page_limit),
+            "fallback_page_limit": str(settings.http.page_limit),
+            "host": settings.host,
+        },
         "airgate": ours,
     }
 
@@ -413,7 +443,7 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -69,7 +69,15 @@ def folders() -> set[str]:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
+    return not any(map(lives, processes))
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs; whoever looks may see it end."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def open_folder(server: Server) -> Path:
@@ -177,9 +185,17 @@ def hanging(server: Server) -> list[psutil.Process]:
 
     def found() -> list[psutil.Process] | None:
         tree = server.tree()
-        return tree if any("hangs.py" in " ".join(one.cmdline()) for one in tree if one.is_running()) else None
+        return tree if any("hangs.py" in command_of(one) for one in tree) else None
 
     return server.until(found, "a process imports the file that hangs", within=45)
+
+
+def command_of(process: psutil.Process) -> str:
+    """Its command line; of one that has ended since it was found, nothing."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def test_server_whose_interpreter_has_no_airflow_serves_and_says_so(

@@ -17,7 +17,8 @@ DEFERRED: dict[str, str] = {}
 # Modules everybody else leaves alone, with who may import them (besides what is inside them).
 DOORS: dict[str, tuple[str, ...]] = {
     "airgate.app": ("airgate.cli",),
-    "airgate.settings": ("airgate.app", "airgate.cli"),
+    "airgate.settings": ("airgate.app", "airgate.cli", "airgate.data_folder"),
+    "airgate.data_folder": ("airgate.app", "airgate.cli"),
     "airgate.sdk.protocol": ("airgate.engine", "airgate.sdk"),
     "airgate.sdk": ("airgate.sdk",),
 }

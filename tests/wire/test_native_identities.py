@@ -109,6 +109,14 @@ async def test_person_is_made_shown_changed_and_deleted(client: httpx.AsyncClien
     assert await status(client, basic("ada", "second")) == 401
 
 
+async def test_person_changes_their_own_password_and_no_role(client: httpx.AsyncClient) -> None:
+    ada = await made(client, "/users", {"name": "ada", "password": "first", "roles": ["Viewer"]})
+    path, signed_in = f"{ROOT}/users/{ada['id']}", {"authorization": basic("ada", "first")}
+    for change, said in (({"roles": ["Admin"]}, 403), ({"password": "second", "first_name": "Ada"}, 200)):
+        assert (await client.patch(path, json=change, headers=signed_in)).status_code == said
+    assert [await status(client, basic("ada", word)) for word in ("first", "second")] == [401, 200]
+
+
 async def test_deactivated_person_is_nobody_until_activated_again(client: httpx.AsyncClient) -> None:
     ada = await made(client, "/users", {"name": "ada", "password": "pw", "roles": ["Viewer"]})
     path = f"{ROOT}/users/{ada['id']}"

@@ -24,6 +24,7 @@ DAG: Final = "nosched"
 # Method, path, the least of the roles that may, the verb that a caller limited to some DAGs needs for it (-: no verb
 # helps, *: none is needed), and what else counts:
 #   dag     it is about one DAG, and the verb is needed for that one
+#   file    it is about the file of a DAG, and the verb is needed for every DAG in it
 #   all     it concerns more than any deployment: only for callers that reach everything
 #   person  it is about a person who reaches everything, and does not exist for callers that do not
 # Instead of a role: `public` for everybody, `known` for everybody who is known, `closed` for nobody who is known
@@ -132,7 +133,7 @@ TABLES: Final = {
         GET    /dags/{dag_id}/dag_runs/{execution_date}        Viewer  read     dag
         GET    /dags/{dag_id}/dag_runs/{execution_date}/tasks/{task_id}  Viewer  read  dag
         DELETE /dags/{dag_id}                                  User    edit     dag
-        GET    /dags/{dag_id}/code                             Viewer  read     dag
+        GET    /dags/{dag_id}/code                             Viewer  read     file
         GET    /dags/{dag_id}/tasks/{task_id}                  Viewer  read     dag
         GET    /dags/{dag_id}/paused                           Viewer  read     dag
         GET    /dags/{dag_id}/paused/{paused}                  User    edit     dag
@@ -141,6 +142,7 @@ TABLES: Final = {
         GET    /pools/{name}                                   Viewer  -
         POST   /pools                                          Op      -
         DELETE /pools/{name}                                   Op      -
+        GET    /config                                         Op      -
         GET    /test                                           Viewer  *
         GET    /info                                           Viewer  *
         GET    /lineage/{dag_id}/{execution_date}              Viewer  read     dag
@@ -223,7 +225,7 @@ TABLES: Final = {
         GET    /users                                          Admin   -
         POST   /users                                          Admin   -        all
         GET    /users/{user_id}                                Admin   -
-        PATCH  /users/{user_id}                                Admin   -
+        PATCH  /users/{user_id}                                Admin   -        person
         DELETE /users/{user_id}                                Admin   -
         GET    /service-accounts                               Viewer  -
         POST   /service-accounts                               User    -        all
@@ -426,7 +428,8 @@ def _is_granted(grant: tuple[DagVerb, str], row: Row) -> bool:
     verb, pattern = grant
     if row.verb == "*":
         return True
-    return verb.value == row.verb and (row.also != "dag" or pattern in ("no*", "*"))
+    enough = {"dag": ("no*", "*"), "file": ("*",)}.get(row.also)
+    return verb.value == row.verb and (enough is None or pattern in enough)
 
 
 async def authorization(world: NativeWorld, asker: Asker) -> str | None:
@@ -457,7 +460,7 @@ async def authorization(world: NativeWorld, asker: Asker) -> str | None:
 
 def requests(row: Row, victim: str, lab: str) -> Iterator[tuple[str | None, str]]:
     """The places an operation is asked for in, and its path for each."""
-    values = VALUES | {"identity_id": victim}
+    values = VALUES | ({"identity_id": victim, "user_id": victim} if row.also == "person" else {})
     parts = [segment[1:-1].partition(":")[0] for segment in row.path.split("/") if segment.startswith("{")]
     filled = {name: values.get(name, NO_ID if name.endswith("_id") else "something") for name in parts}
     path = "/".join(

@@ -169,6 +169,13 @@ async def test_run_id_of_a_date_with_an_offset_repeats_the_offset(client: httpx.
     assert reply.json()["dag_run_id"] == "manual__2021-11-17T11:34:00+02:00"
 
 
+@pytest.mark.parametrize(("asked", "shown"), [("", 2), ("?limit=0", 2), ("?limit=3", 3), ("?limit=9", 4)])
+async def test_pages_are_as_long_as_is_set(world: World, asked: str, shown: int) -> None:
+    async with connected(world, page_limit=2, max_page_limit=4) as client:
+        listed = (await client.get(f"/api/v1/dags{asked}")).json()
+    assert len(listed["dags"]) == shown < listed["total_entries"]
+
+
 async def test_idempotency_key_answers_a_repeat_with_the_same_run(client: httpx.AsyncClient, world: World) -> None:
     first = await trigger(client, {"conf": {"n": 2}}, **{"idempotency-key": "k1"})
     again = await trigger(client, {"conf": {"n": 2}}, **{"idempotency-key": "k1"})

@@ -131,6 +131,13 @@ async def test_file_is_read_and_parsed_by_who_may_touch_all_its_dags(world: Worl
     assert world.parsed == [FILE]
 
 
+async def test_file_that_defines_no_dag_is_kept_from_who_is_limited(world: World, ask: Client) -> None:
+    token = file_signer(ask.services.secret).sign("gone.py")
+    world.sources["gone.py"] = "SECRET = 1"
+    assert (await ask("GET", f"/dagSources/{token}")).status_code == 403
+    assert (await ask("GET", f"/dagSources/{token}", by=ADMIN)).status_code == 200
+
+
 async def test_import_error_is_told_to_who_reads_a_dag_of_the_file(ask: Client) -> None:
     listed = (await ask("GET", "/importErrors")).json()
     assert listed["total_entries"] == 1

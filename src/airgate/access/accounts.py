@@ -198,7 +198,7 @@ class AccountKeeper:
         """Revoke a key of an identity."""
         return await self._write(editing.revoke_key, self._asker(by), identity_id, key_id, changed=identity_id)
 
-    # ---------------------------------------------------------------------------------------------------------- helpers
+    # ----------------------------------------------------------------------------------------------------------- shared
 
     def _asker(self, by: Caller) -> Asker:
         return Asker(by, self._workspaces, self._clock())

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from airgate.access.credentials import digest
-from airgate.model.errors import InvalidInput, NotFound
+from airgate.model.errors import Conflict, InvalidInput, NotFound
 from airgate.model.identity import ApiKey, Identity, IdentityKind, Role
 from airgate.store import identities
 from airgate.store.database import Database, Tx
@@ -28,7 +28,11 @@ async def preset_batch_key(
     Raises:
         InvalidInput: the account's name is a person's, or the secret is somebody's key already.
     """
-    await database.write(_keep, None if secret is None else digest(secret), clock(), new_id)
+    wanted = None if secret is None else digest(secret)
+    try:
+        await database.write(_keep, wanted, clock(), new_id)
+    except Conflict:  # another process that starts in this very moment made the account
+        await database.write(_keep, wanted, clock(), new_id)
 
 
 def _keep(tx: Tx, wanted: bytes | None, now: datetime, new_id: Callable[[], UUID]) -> None:

@@ -26,7 +26,7 @@ from airgate.access.rates import Buckets, Standing
 from airgate.access.roles import RoleKeeper, permissions_of
 from airgate.access.throttle import Throttle
 from airgate.access.tokens import Claims, WebTokens, looks_like_web_token
-from airgate.model.errors import NotAuthenticated, NotFound, PermissionDenied, RateLimited
+from airgate.model.errors import Conflict, NotAuthenticated, NotFound, PermissionDenied, RateLimited
 from airgate.model.identity import ApiKey, Identity, Role
 from airgate.store import identities
 from airgate.store.database import Database, Tx
@@ -291,7 +291,11 @@ class Access:
             label="made at the first start",
             created_at=now,
         )
-        if not await self._database.write(_create_first, identity, await self._passwords.hash(chosen), key):
+        try:
+            first = await self._database.write(_create_first, identity, await self._passwords.hash(chosen), key)
+        except Conflict:
+            return None  # another process was first, in this very moment
+        if not first:
             return None
         return Created(user=user, password=None if password is not None else chosen, token=secret)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from airgate.settings import write_private
+from airgate.data_folder import write_private
 
 NAME: Final = "cli.json"
 

@@ -97,6 +97,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     return drawn
 
 
+def plain(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table that no terminal folds: what is copied out of it stays whole."""
+    lines = [list(columns), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        " " + "     ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
 def when(date: str | None) -> str | None:
     """A date of the API, to the second and without its offset, which is always UTC's."""
     return None if date is None else datetime.fromisoformat(date).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -22,6 +22,11 @@ COMMANDS: Final = {
     "variables": "Keep variables.",
     "connections": "Keep connections.",
     "pools": "Keep pools.",
+    "deployment": "See deployments, and keep their service accounts: keys for machines.",
+    "workspace": "Keep service accounts of a workspace.",
+    "keys": "Keep API keys.",
+    "users": "Keep people: who may sign in, and what they may do.",
+    "audit": "Read the audit log: every write and every refusal.",
     "workspaces": "Keep workspaces.",
     "workspace-variables": "Keep variables of a workspace, which webhooks read.",
     "secrets": "Keep secrets, which webhooks read.",
@@ -30,7 +35,8 @@ COMMANDS: Final = {
     "deliveries": "See what webhooks have sent, and send it again.",
     "hooks": "Keep hooks: ways in for systems that can only send webhooks.",
     "block-windows": "Keep block windows: times in which jobs may not start.",
-    "whoami": "Say which server answers, and whether the token counts.",
+    "whoami": "Say which server answers, and who the token makes you.",
+    "recover": "Let a locked-out administrator in again.",
     "version": "Show the version.",
 }
 """Every command, with its summary. Each has a module of its name in this package, whose `app` it is."""

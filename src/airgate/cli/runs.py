@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from airgate.cli import watch
 from airgate.cli.client import Call, command
 from airgate.cli.exits import ExitCode, Problem
+from airgate.cli.follow import Chosen, Follower
 from airgate.cli.output import table, when
 
 app = typer.Typer(
@@ -81,14 +83,20 @@ def logs(
     task: Annotated[str | None, typer.Option(help="Only this task; by default all that have run.")] = None,
     try_number: Annotated[int | None, typer.Option("--try", min=1, help="Which try; by default the newest.")] = None,
     map_index: Annotated[int | None, typer.Option(min=0, help="Which instance of a mapped task.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print what comes, until the run ends.")] = False,
 ) -> None:
     """Print the logs of a run's tasks."""
     run = _find(call, dag_id, run_id)
-    chosen = [
-        instance
-        for instance in watch.tasks_of(call.api, dag_id, run["dag_run_id"])
-        if task in (None, instance["task_id"]) and map_index in (None, instance.get("map_index"))
-    ]
+
+    def is_chosen(instance: dict[str, Any]) -> bool:
+        return task in (None, instance["task_id"]) and map_index in (None, instance.get("map_index"))
+
+    if follow:
+        if call.out.as_json or try_number is not None:
+            raise Problem("--follow prints the text of all tries: not with --json or --try", ExitCode.USAGE)
+        _follow(call, run, is_chosen)
+        return
+    chosen = [one for one in watch.tasks_of(call.api, dag_id, run["dag_run_id"]) if is_chosen(one)]
     if task is not None and not chosen:
         raise Problem(f"run {run['dag_run_id']} of {dag_id} has no task {task}", ExitCode.NOT_FOUND)
     read = [_log(call, instance, try_number) for instance in chosen if instance["try_number"]]
@@ -145,6 +153,22 @@ def _find(call: Call, dag_id: str, run_id: str | None) -> dict[str, Any]:
         call.api.get("dags", dag_id)  # tells an unknown DAG from one without runs
         raise Problem(f"{dag_id} has no runs yet", ExitCode.NOT_FOUND)
     return newest[0]
+
+
+def _follow(call: Call, run: dict[str, Any], is_chosen: Chosen) -> None:
+    """Print logs as they come, with a line wherever they go on with those of another task or try."""
+    last: list[tuple[str, int]] = []
+
+    def tell(instance: dict[str, Any], number: int, text: str) -> None:
+        source = (watch.name_of(instance), number)
+        if last[-1:] != [source]:
+            call.out.console.print(f"── {source[0]} · try {number}", style="bold")
+            last[:] = [source]
+        call.out.text(text)
+        sys.stdout.flush()
+
+    ended = Follower(call.api, run["dag_id"], run["dag_run_id"], tell).follow(is_chosen)
+    call.out.remark(f"Run {ended['dag_run_id']} of {ended['dag_id']} has ended: {ended['state']}.")
 
 
 def _log(call: Call, instance: dict[str, Any], try_number: int | None) -> dict[str, Any]:

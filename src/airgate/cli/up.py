@@ -16,6 +16,7 @@ from airgate.cli import banner, local
 from airgate.cli.exits import ExitCode, Problem
 from airgate.cli.ports import check_port
 from airgate.cli.register import Option, option, with_options
+from airgate.data_folder import prepare_data_folder
 from airgate.model.errors import AirgateError
 from airgate.settings import Settings
 
@@ -74,11 +75,15 @@ def serve(chosen: Settings) -> int:
         raise Problem(error.detail, ExitCode.UNAVAILABLE) from error
 
 
-def load(options: dict[str, str], config: Path | None) -> Settings:
-    """The settings as given here, in the environment and in the file. Raises Problem."""
+def load(options: dict[str, str], config: Path | None, *, prepare: bool = True) -> Settings:
+    """The settings as given here, in the environment and in the file. Raises Problem.
+
+    With `prepare`, the data folder is made where there is none.
+    """
     try:
         chosen = settings.load(options=options, environment=os.environ, config=config, folder=Path.cwd())
-        settings.prepare_data_folder(chosen.data)
+        if prepare:
+            prepare_data_folder(chosen.data)
     except settings.SettingsError as error:
         raise Problem(str(error), ExitCode.USAGE) from error
     return chosen

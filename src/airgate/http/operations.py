@@ -120,6 +120,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Who sends to hooks what nobody signed, by hook and address."""
     config: Mapping[str, Mapping[str, str]] = {}
     """Settings shown by dialects that can show them, by section. Never secrets."""
+    page_limit: int = 100
+    """Items in a page of a list where the request does not say."""
+    max_page_limit: int = 100
+    """The most items in a page, in dialects that know no such bound of their own."""
 
 
 class Call:
@@ -245,6 +249,12 @@ class Call:
     def place(self) -> Place:
         """Where the operation acts."""
         return Place(self.deployment.name, self.deployment.workspace)
+
+
+def caller_of(call: Call) -> Caller:
+    """Who asks, in an operation that nobody reaches unauthenticated."""
+    assert call.caller is not None
+    return call.caller
 
 
 _OWN_FIELDS: Final = frozenset({"dag_id", "dag_run_id", "run_id", "task_id", "map_index", "deployment"})

@@ -110,21 +110,24 @@ class _Pages:
         self._services.audit.refused(entry)
 
     async def _inside(self, caller: Caller, address: str) -> str:
-        """What the caller may see of what there is."""
+        """What the caller may see of what there is. Files are shown to who may read whatever is in them."""
         text, first = "", None
-        if may(caller, Permission.IMPORT_ERRORS_READ, self._place):
+        if may(caller, Permission.IMPORT_ERRORS_READ, self._place) and caller.identity.limits.dags is None:
             text += _failures((await self._deployment.dags.import_failures(Order("file"), _LATEST)).items)
         if may(caller, Permission.RUNS_READ, self._place):
-            runs = (await self._deployment.runs.list(RunFilter(), Order("seq", descending=True), _LATEST)).items
-            shown = visible(caller, Permission.RUNS_READ)
-            text += _runs([run for run in runs if shown is None or shown(run.dag_id)])
+            which = RunFilter(dag_ids=await self._shown(caller, Permission.RUNS_READ))
+            text += _runs((await self._deployment.runs.list(which, Order("seq", descending=True), _LATEST)).items)
         if may(caller, Permission.DAGS_READ, self._place):
-            dags = (await self._deployment.dags.list(DagFilter(), Order("dag_id"), _DAGS)).items
-            shown = visible(caller, Permission.DAGS_READ)
-            dags = tuple(dag for dag in dags if shown is None or shown(dag.dag_id))
+            known = DagFilter(dag_ids=await self._shown(caller, Permission.DAGS_READ))
+            dags = (await self._deployment.dags.list(known, Order("dag_id"), _DAGS)).items
             first = next((dag.dag_id for dag in dags), None)
             text += _dags(dags)
         return text + _first_trigger(address, first)
+
+    async def _shown(self, caller: Caller, permission: Permission) -> tuple[str, ...] | None:
+        """The DAGs of which the caller may see something; None: all."""
+        test = visible(caller, permission)
+        return None if test is None else tuple(filter(test, await self._deployment.dags.ids()))
 
     def _rendered(self, health: Health, body: str, status: int, headers: dict[str, str]) -> Response:
         word = "healthy" if health.store and health.scheduler else "unhealthy"

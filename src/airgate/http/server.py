@@ -101,7 +101,7 @@ class Front:
         found = find(self._default.dialects, path)
         if found is not None:
             return found
-        named = _named(path)
+        named = _named(path) or _unmarked(path)
         house = self._houses.get(named[0]) if named else None
         return find(house.dialects, named[1]) if named and house else None
 
@@ -146,6 +146,14 @@ def _named(path: bytes) -> tuple[bytes, bytes] | None:
     if len(parts) < 3 or parts[0] or parts[2] != _MARK:
         return None
     return unquote_to_bytes(parts[1]), b"/" + parts[3] if len(parts) > 3 else b""
+
+
+def _unmarked(path: bytes) -> tuple[bytes, bytes] | None:
+    """The same of ``/{deployment}/api/…``, as Astronomer's documentation prints it in places."""
+    parts = path.split(b"/", 2)
+    if len(parts) < 3 or parts[0] or not parts[2].startswith(b"api/"):
+        return None
+    return unquote_to_bytes(parts[1]), b"/" + parts[2]
 
 
 def _no_deployment(name: bytes) -> dict[str, object]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from airgate.access.decisions import visible
 from airgate.access.permissions import Permission
 from airgate.http.operations import Call
 from airgate.model.errors import PermissionDenied
+from airgate.model.query import DagFilter, Order, Page
+
+_ALL: Final = Page(100_000)
 
 
 def limit_of(call: Call, permission: Permission | None = None) -> Callable[[str], bool] | None:
@@ -32,3 +36,21 @@ def require(call: Call, dag_ids: Iterable[str]) -> None:
     test = limit_of(call)
     if test is not None and not all(map(test, dag_ids)):
         raise PermissionDenied("This needs the permission for every DAG that it is about")
+
+
+async def require_file(call: Call, file: str) -> None:
+    """Raise PermissionDenied unless the caller may do what the operation does to every DAG this file defines.
+
+    A file that defines none is for callers who are not limited: nobody can say whose it is.
+    """
+    if limit_of(call) is not None:
+        defined = await dags_of_file(call, file)
+        if not defined:
+            raise PermissionDenied("This file defines no DAG that a permission could be about")
+        require(call, defined)
+
+
+async def dags_of_file(call: Call, file: str) -> tuple[str, ...]:
+    """The DAGs that a file defines, or did when it was last read without an error."""
+    listing = await call.deployment.dags.list(DagFilter(file=file, only_active=False), Order("dag_id"), _ALL)
+    return tuple(dag.dag_id for dag in listing.items)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from airgate.settings.errors import SettingsError
 from airgate.settings.groups import HttpSettings, MailSettings, Settings, WebhookSettings
 from airgate.settings.loading import FILE_NAME, load
-from airgate.settings.private import prepare_data_folder, secret_key, write_private
 from airgate.settings.table import SECRETS, TABLE, Setting, reference, shown, unknown_variables
 
 __all__ = [
@@ -27,10 +26,7 @@ __all__ = [
     "SettingsError",
     "WebhookSettings",
     "load",
-    "prepare_data_folder",
     "reference",
-    "secret_key",
     "shown",
     "unknown_variables",
-    "write_private",
 ]

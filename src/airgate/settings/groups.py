@@ -74,9 +74,15 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The server."""
 
     max_body: Annotated[Positive, Meta(description="Largest request body, in bytes.")] = 10 * 1024 * 1024
-    page_limit: Annotated[Positive, Meta(description="Items in a page of a list where the request does not say.")] = 100
+    page_limit: Annotated[
+        Positive, Meta(description="Items in a page of a list of the stable API, where the request does not say.")
+    ] = 100
     max_page_limit: Annotated[
-        Positive, Meta(description="Most items in a page of a list; larger limits are lowered to it, as Airflow does.")
+        Positive,
+        Meta(
+            description="Most items in a page of a list of the stable API; larger limits are lowered to it, as Airflow "
+            "does."
+        ),
     ] = 100
     token_seconds: Annotated[
         Seconds, Meta(description="Seconds that a token from `/auth/token` counts. Airflow 3's count a day, too.")

@@ -94,9 +94,12 @@ def list_service_accounts(
 
 
 def reaching_everything(tx: Tx) -> tuple[Identity, ...]:
-    """The active identities that no scope confines. Reads them all: for what is done rarely."""
+    """The active identities that no scope confines, in a transaction that writes: no other changes them meanwhile.
+
+    Reads them all: for what is done rarely.
+    """
     conditions = (_IDENTITY.c.active.is_(True), _IDENTITY.c.scope_kind == ScopeKind.EVERYTHING)
-    return _decode_all(tx.run(select(*_COLUMNS).where(*conditions)))
+    return _decode_all(tx.run(select(*_COLUMNS).where(*conditions).order_by(_IDENTITY.c.id).with_for_update()))
 
 
 def email_is_taken(tx: Tx, email: str, besides: UUID | None = None) -> bool:

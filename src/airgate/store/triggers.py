@@ -105,11 +105,12 @@ def accept_many(
 
 
 def accepted_entry(entry: AuditEntry, accepted: Accepted) -> AuditEntry:
-    """The audit entry of an accepted trigger: what is known of it now besides."""
+    """The audit entry of an accepted trigger: what is known of it now besides. No dialect says 201 to a repeat."""
     run = accepted.run
-    extra = entry.extra if accepted.created else {**entry.extra, "repeated": True}
     replace = msgspec.structs.replace
-    return replace(entry, dag_id=run.dag_id, run_id=run.run_id, logical_date=run.logical_date, extra=extra)
+    if not accepted.created:
+        entry = replace(entry, status=200, extra={**entry.extra, "repeated": True})
+    return replace(entry, dag_id=run.dag_id, run_id=run.run_id, logical_date=run.logical_date)
 
 
 def get(tx: Tx, deployment: str, idempotency_key: str) -> Trigger:
@@ -243,7 +244,7 @@ def _repeated(tx: Tx, drafts: Drafts) -> Answers:
         if not draft.keyed:  # who named no key is told of the run, never of keys
             unkeyed[index] = draft
         elif first.fingerprint != trigger.fingerprint:
-            answers[index] = key_reused(trigger.idempotency_key)
+            answers[index] = key_reused()
         else:
             answers[index] = Accepted(made[first.dag_id, first.run_id], False, first)
     return answers | _clashing(tx, unkeyed)
@@ -253,9 +254,9 @@ def _clashing(tx: Tx, drafts: Drafts) -> Answers:
     return dict(zip(drafts, runs.clashes(tx, [draft.run for draft in drafts.values()]), strict=True))
 
 
-def key_reused(key: str) -> Conflict:
+def key_reused() -> Conflict:
     """The refusal of a key that was used for another request."""
-    return Conflict(f"The idempotency key '{key}' was used for another request", code="idempotency_key_reused")
+    return Conflict("This Idempotency-Key was used for another request", code="idempotency_key_reused")
 
 
 def _by_keys(tx: Tx, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Trigger]:

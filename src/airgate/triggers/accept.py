@@ -18,9 +18,9 @@ from airgate.store import audit as audit_log
 from airgate.store import runs
 from airgate.store import triggers as stored
 from airgate.store.database import Database, Tx
-from airgate.store.triggers import Draft
+from airgate.store.triggers import Draft, key_reused
 from airgate.triggers.bulk import ATTEMPTS, Bulk, Waker
-from airgate.triggers.drafts import Drafter, check_key, chosen_by_server, key_reused, stored_key
+from airgate.triggers.drafts import Drafter, check_key, chosen_by_server, stored_key
 from airgate.triggers.fingerprint import fingerprint
 
 

@@ -17,8 +17,8 @@ from airgate.model.trigger import Accepted, Trigger, TriggerRequest
 from airgate.store import runs
 from airgate.store import triggers as stored
 from airgate.store.database import Database, Tx
-from airgate.store.triggers import Draft, Taken
-from airgate.triggers.drafts import Drafter, check_key, chosen_by_server, key_reused, stored_key
+from airgate.store.triggers import Draft, Taken, key_reused
+from airgate.triggers.drafts import Drafter, check_key, chosen_by_server, stored_key
 from airgate.triggers.fingerprint import fingerprint
 
 PLANNERS: Final = 16

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from airgate.model.audit import AuditEntry
-from airgate.model.errors import AirgateError, Conflict, InvalidInput
+from airgate.model.errors import AirgateError, InvalidInput
 from airgate.model.run import DagRun
 from airgate.model.trigger import Trigger, TriggerRequest, TriggerState
 from airgate.store.triggers import Draft
@@ -61,11 +61,6 @@ def idempotency_key(request: TriggerRequest, run: DagRun) -> str:
 def stored_key(key: str) -> str:
     """How a client's key is stored."""
     return f"key:{key}"
-
-
-def key_reused() -> Conflict:
-    """The refusal of a key that was used for another request."""
-    return Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
 
 
 def chosen_by_server(request: TriggerRequest, refusal: Exception) -> bool:

@@ -186,6 +186,7 @@ _READS: Final = (
     _get("GET /latest_runs", "/latest_runs", volatile=frozenset({"start_date"}), **_IN_RBAC),
     _get("GET /latest_runs", "/latest_runs", volatile=frozenset({"start_date"}), **_differs(200, _URL, **_IN_OLD)),
     _get("GET /info", "/info", **_better(200, "Airflow 2 had it, 1.10 had not")),
+    _get("GET /config", "/config", **_better(200, "documentation prints it, no Airflow has it")),
     _get(
         "GET /lineage/{dag_id}/{execution_date}", "/lineage/hello/2021-11-16T11:34:00",
         **_better(200, "Airflow 2 had it, 1.10 had not"),

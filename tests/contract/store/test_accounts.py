@@ -68,3 +68,27 @@ async def test_name_with_a_sign_no_database_takes_is_nobodys(house: House) -> No
             await asking
     with pytest.raises(NotAuthenticated):
         await house.access.sign_in("a\0b", "x")
+
+
+async def test_processes_that_start_together_make_one_administrator(database_url: str, store_secret: bytes) -> None:
+    opened = [await Database.open(database_url, secret=store_secret) for _ in range(3)]
+    starting = [House(database).access.first_administrator("admin") for database in opened]
+    made = await asyncio.gather(*starting)
+    assert len([one for one in made if one is not None]) == 1
+    for database in opened:
+        await database.close()
+
+
+@pytest.mark.parametrize("attempt", range(3))
+async def test_of_two_administrators_removed_by_two_processes_one_stays(
+    database_url: str, store_secret: bytes, attempt: int
+) -> None:
+    opened = [await Database.open(database_url, secret=store_secret) for _ in range(2)]
+    one, other = houses = [House(database) for database in opened]
+    people = [await one.person(name, Role.ADMIN) for name in ("ann", "bob")]
+    await other.accounts.list_people(other.root, limit=1)  # both are connected
+    removing = [house.accounts.delete(house.root, who.id) for house, who in zip(houses, people, strict=True)]
+    outcomes = await asyncio.gather(*removing, return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "Identity"]
+    for database in opened:
+        await database.close()

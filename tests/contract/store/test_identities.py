@@ -215,7 +215,7 @@ async def test_people_are_not_sorted_by_what_is_not_shown(database: Database) ->
 async def test_those_that_reach_everything_are_found(database: Database) -> None:
     ann, bot = make_identity(), make_machine("bot")
     await keep(database, ann, bot, make_identity("asleep", active=False), make_identity("local", scope=LOCAL))
-    assert set(await database.read(identities.reaching_everything)) == {ann, bot}
+    assert set(await database.write(identities.reaching_everything)) == {ann, bot}
 
 
 async def test_email_is_taken_whatever_its_case_but_not_by_oneself(database: Database) -> None:

@@ -401,6 +401,8 @@ LOSSES = [
     PersonChange(scope=LOCAL),
     PersonChange(limits=SOME_DAGS),
     PersonChange(limits=Limits(expires_at=SOON)),
+    PersonChange(limits=Limits(networks=("10.0.0.0/8",))),
+    PersonChange(limits=Limits(rate=RateLimit(1, 60))),
 ]
 
 

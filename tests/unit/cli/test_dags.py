@@ -4,7 +4,7 @@ from typing import Any
 
 from airgate.cli.exits import ExitCode
 from tests.unit.cli.conftest import Airgate
-from tests.unit.cli.stand_in import Answer, StandIn, listing, problem
+from tests.unit.cli.stand_in import Answer, StandIn, listing
 
 
 def dag(dag_id: str = "hello", **more: Any) -> dict[str, Any]:
@@ -90,13 +90,3 @@ def test_no_import_errors_is_said_but_is_no_result(ask: Airgate, server: StandIn
     server.get("importErrors", listing("import_errors", []))
     ended = ask("dags", "errors")
     assert (ended.code, ended.out) == (0, "")
-
-
-def test_whoami_says_whether_the_token_counts(ask: Airgate, server: StandIn) -> None:
-    server.get("version", {"version": "2.11.2"})
-    server.get("dags", listing("dags", []))
-    assert ask("whoami", "--json").json == {"server": server.url, "airflow_version": "2.11.2", "authenticated": True}
-    server.on("GET", "dags", problem(401, None))
-    refused = ask("whoami")
-    assert refused.code == ExitCode.REFUSED
-    assert "does not know this token" in refused.out

@@ -19,14 +19,19 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 def commands(names: Iterable[str] = root.COMMANDS) -> Iterator[tuple[str, Any]]:
-    """Every command that can be run, by its words."""
+    """Every command that can be run and that help lists, by its words."""
     for name in names:
-        command = root.load(name)
-        subcommands = getattr(command, "commands", None)
-        if subcommands is None:
-            yield name, command
-        else:
-            yield from ((f"{name} {sub}", made) for sub, made in subcommands.items())
+        yield from within(name, root.load(name))
+
+
+def within(words: str, command: Any) -> Iterator[tuple[str, Any]]:
+    subcommands = getattr(command, "commands", None)
+    if subcommands is None:
+        yield words, command
+        return
+    for name, made in subcommands.items():
+        if not made.hidden:
+            yield from within(f"{words} {name}", made)
 
 
 def test_version_is_shown(airgate: Airgate) -> None:

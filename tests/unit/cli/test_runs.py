@@ -220,3 +220,46 @@ def test_clear_asks_for_the_tasks_of_this_run(
     assert ended.out.startswith("Would clear a" if dry_run else "Cleared a")
     (body,) = server.bodies("POST")
     assert (body["dag_run_id"], body["only_failed"], body["dry_run"]) == (RUN, only_failed, dry_run)
+
+
+def piece(text: str, token: str) -> dict[str, str]:
+    return {"content": repr([("host", text)] if text else [("host", "")]), "continuation_token": token}
+
+
+def test_logs_are_followed_from_where_they_were_read_to_until_the_run_ends(ask: Airgate, server: StandIn) -> None:
+    server.get(at(), run("running"), run("running"), run("success"))
+    server.get(
+        at("/taskInstances"),
+        listing("task_instances", [task("a", "running"), task("b", None)]),
+        listing("task_instances", [task("a", "success"), task("b", "running")]),
+    )
+    server.get(
+        at("/taskInstances/a/logs/1"), piece("one\n", "t1"), piece("", "t1"), piece("two\n", "t2"), piece("", "t2")
+    )
+    server.get(at("/taskInstances/b/logs/1"), piece("of b\n", "t3"), piece("", "t3"))
+
+    ended = ask("runs", "logs", "hello", RUN, "--follow")
+
+    assert ended.code == 0
+    assert ended.out.splitlines() == ["── a · try 1", "one", "two", "── b · try 1", "of b"]
+    assert "success" in ended.err
+    read = [asked.query.get("token") for asked in server.asked if asked.path.endswith("a/logs/1")]
+    assert read == [None, ["t1"], ["t1"], ["t2"]]
+    assert {asked.headers["accept"] for asked in server.asked} == {"application/json"}, (
+        "text has no token to go on with"
+    )
+
+
+def test_log_of_an_earlier_try_is_followed_to_its_end(ask: Airgate, server: StandIn) -> None:
+    server.get(at(), run("failed"))
+    server.get(at("/taskInstances"), listing("task_instances", [task("a", "failed", try_number=2)]))
+    server.get(at("/taskInstances/a/logs/1"), piece("first\n", "t1"), piece("", "t1"))
+    server.get(at("/taskInstances/a/logs/2"), piece("second\n", "t2"), piece("", "t2"))
+    said = ask("runs", "logs", "hello", RUN, "-f").out
+    assert said.splitlines() == ["── a · try 1", "first", "── a · try 2", "second"]
+
+
+@pytest.mark.parametrize("option", [("--json",), ("--try", "1")])
+def test_follow_cannot_be_had_with_what_contradicts_it(ask: Airgate, server: StandIn, option: tuple[str, ...]) -> None:
+    server.get(at(), run())
+    assert ask("runs", "logs", "hello", RUN, "--follow", *option).code == ExitCode.USAGE

@@ -16,11 +16,21 @@ from msgspec.structs import replace
 from airgate.http.experimental import dag_runs
 from airgate.http.server import build_app
 from airgate.model.dag import TaskSpec
-from airgate.model.identity import DagGrant, DagVerb, Limits
+from airgate.model.identity import DagGrant, DagVerb, Limits, Role
 from airgate.model.states import RunState, TaskState
-from tests.support.experimental_world import FIRST, HELLO, recorded_world
+from tests.support.experimental_world import FIRST, HELLO, SOURCE, recorded_world
 from tests.support.memory_deployment import World
-from tests.support.stable_v1_world import ADMIN, TOKEN, VIEWER, dag_of, run_of, services_for
+from tests.support.stable_v1_world import (
+    ADMIN,
+    PEOPLE,
+    TOKEN,
+    VIEWER,
+    PasswordList,
+    caller_of,
+    dag_of,
+    run_of,
+    services_for,
+)
 
 RUNS = "/dags/hello/dag_runs"
 USER = "Basic " + b64encode(b"user:pw").decode()
@@ -263,6 +273,23 @@ async def test_source_is_kept_from_running_in_a_browser(client: httpx.AsyncClien
     answer = await client.get("/dags/hello/code")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+
+
+async def test_source_is_shown_to_who_may_read_every_dag_of_the_file(world: World) -> None:
+    world.dags["secret"] = dag_of(replace(HELLO, dag_id="secret"))
+    access, limits = PasswordList(PEOPLE), Limits(dags=(DagGrant("hello", (DagVerb.READ,)),))
+    access.add("Key hello", caller_of("limited", Role.ADMIN, limits=limits))
+    services = services_for(world, access=access)
+    app = build_app(deployments={"local": world.deployment()}, default="local", services=services)
+    base = "http://airgate/api/experimental"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=base) as client:
+
+        async def ask() -> httpx.Response:
+            return await client.get("/dags/hello/code", headers={"authorization": "Key hello"})
+
+        await error(await ask(), 403)
+        del world.dags["secret"]
+        assert (await ask()).text == SOURCE
 
 
 @pytest.mark.parametrize("slots", ["x", "", None, [], 2**31, -2, "1e3", float(2**70)])

@@ -21,6 +21,7 @@ from tests.support.stable_v1_world import (
     caller_of,
     dag_of,
     recorded_world,
+    run_of,
     services_for,
 )
 
@@ -147,3 +148,16 @@ async def test_page_shows_an_identity_limited_to_some_dags_no_others() -> None:
     assert "consumer" in page.text
     assert "nosched" not in page.text
     assert "hello" not in page.text
+
+
+async def test_page_shows_a_limited_identity_its_runs_however_many_others_are_newer_and_no_file() -> None:
+    world, access = recorded_world(), PasswordList(PEOPLE)
+    grants = (DagGrant("hello", (DagVerb.READ,)),)
+    access.add("limited", caller_of("limited", Role.ADMIN, limits=Limits(dags=grants)))
+    world.failures[1] = ImportFailure(1, "payroll.py", START, "Traceback\nValueError: payroll")
+    for number in range(30):
+        world.put_run(run_of("slow", f"newer{number}"))
+    page = await get("/", "limited", world, access=access)
+    assert "scheduled__2026-11-20T00:00:00+00:00" in page.text
+    assert "payroll" not in page.text
+    assert "payroll.py" in (await get("/", ADMIN, world, access=access)).text

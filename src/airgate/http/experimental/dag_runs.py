@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import msgspec
 
-from airgate.access.decisions import visible
-from airgate.access.permissions import Permission
 from airgate.http.experimental.dates import read_date
 from airgate.http.experimental.errors import Refusal, bad_request, no_dag
 from airgate.http.experimental.requests import find_active_dag, find_run, json_object, path_date, run_at
@@ -18,6 +16,7 @@ from airgate.http.json_input import BadJson, read_json
 from airgate.http.operations import Call
 from airgate.http.params import parse
 from airgate.http.replies import Reply, compact_json
+from airgate.http.visible import limit_of
 from airgate.model.errors import Conflict, NotFound
 from airgate.model.query import RunSearch
 from airgate.model.run import DagRun
@@ -172,7 +171,6 @@ async def get_state(call: Call) -> dict[str, str]:
 
 async def latest(call: Call) -> dict[str, Any]:
     """GET /latest_runs: of each DAG the run with the latest date."""
-    assert call.caller is not None
-    shown = visible(call.caller, Permission.RUNS_READ)
+    shown = limit_of(call)
     newest = await call.deployment.runs.latest()
     return {"items": [latest_view(call, run) for run in newest if shown is None or shown(run.dag_id)]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from airgate.http import visible
 from airgate.http.experimental.errors import Refusal
 from airgate.http.experimental.requests import find_active_dag, find_dag
 from airgate.http.operations import Call
@@ -16,8 +17,9 @@ _INERT: Final = ((b"content-security-policy", b"default-src 'none'; sandbox"), (
 
 
 async def get_code(call: Call) -> Reply:
-    """GET /dags/{dag_id}/code: the text of the DAG's file."""
+    """GET /dags/{dag_id}/code: the text of the DAG's file, for who may read every DAG in it."""
     dag = await find_active_dag(call)
+    await visible.require_file(call, dag.file)
     try:
         text = await call.deployment.dags.source(dag.file)
     except NotFound:

@@ -28,6 +28,11 @@ async def info(call: Call) -> dict[str, str]:
     return {"version": AIRFLOW_VERSION}
 
 
+async def config(call: Call) -> dict[str, Any]:
+    """GET /config. No Airflow had it here, but Astronomer's documentation prints it."""
+    return {"sections": [{"name": name, "options": dict(options)} for name, options in call.services.config.items()]}
+
+
 def _row(
     method: str,
     path: str,
@@ -58,6 +63,7 @@ _OPERATIONS: Final = (
     _row("GET", "/pools/{name}", pools.get_pool, P.POOLS_READ),
     _row("POST", "/pools", pools.put_pool, P.POOLS_EDIT, dict, event="post_pool", noted=("name", "slots")),
     _row("DELETE", "/pools/{name}", pools.delete_pool, P.POOLS_EDIT, event="delete_pool"),
+    _row("GET", "/config", config, P.CONFIG_READ),
     _row("GET", "/test", check, P.WEBSITE_READ),
     _row("GET", "/info", info, P.WEBSITE_READ),
     _row("GET", "/lineage/{dag_id}/{execution_date}", tasks.lineage, P.DAGS_READ),

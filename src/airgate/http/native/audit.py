@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from airgate.access.permissions import Permission
-from airgate.http.native.common import Instant, caller_of
+from airgate.http.native.common import Instant
 from airgate.http.native.deployments import visible_deployments
 from airgate.http.native.paging import Next, Paged, cut, key_after
 from airgate.http.native.table import NativeOperation, Reach
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.model.audit import AuditEntry, AuditFilter, Outcome
 from airgate.model.identity import ScopeKind
 
@@ -81,8 +80,8 @@ async def list_audit(call: Call) -> AuditLog:
         events=None if query.event is None else (query.event,),
         actor=query.actor,
         outcome=query.outcome,
-        since=_utc(query.since),
-        until=_utc(query.until),
+        since=query.since,
+        until=query.until,
     )
     found = await call.services.audit.newest(which, query.limit + 1, key_after(call))
     page, following = cut(call, found, lambda entry: entry.seq)
@@ -95,10 +94,6 @@ def _deployments(call: Call, wanted: str | None) -> tuple[str, ...] | None:
         return None if wanted is None else (wanted,)
     covered = tuple(deployment.name for deployment in visible_deployments(call))
     return covered if wanted is None else tuple(name for name in covered if name == wanted)
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)
 
 
 OPERATIONS: Final = (

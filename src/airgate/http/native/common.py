@@ -13,9 +13,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from airgate.access.decisions import Caller
 from airgate.deployments.ports import Runs
-from airgate.http.native.problems import wrong_body, wrong_parameter
+from airgate.http.native.problems import wrong_body
 from airgate.http.operations import Call
 from airgate.http.replies import Reply
 from airgate.model.errors import NotFound, Unavailable
@@ -47,12 +46,6 @@ def created(value: Any) -> Reply:
     return encode(value, 201)
 
 
-def caller_of(call: Call) -> Caller:
-    """Who asks, in an operation that is not public."""
-    assert call.caller is not None
-    return call.caller
-
-
 def id_in_path(call: Call, name: str, what: str, code: str | None = None) -> UUID:
     """An id of the path.
 
@@ -72,14 +65,6 @@ def utc(moment: datetime | None, pointer: str) -> datetime | None:
         return None if moment is None else moment.astimezone(UTC)
     except OverflowError:
         raise wrong_body("This date cannot be said in UTC", pointer) from None
-
-
-def instant(moment: datetime | None, parameter: str) -> datetime | None:
-    """A date of a query in UTC. Raises Refused for the first and last hours of the calendar, which UTC may not have."""
-    try:
-        return None if moment is None else moment.astimezone(UTC)
-    except OverflowError:
-        raise wrong_parameter("cannot be said in UTC", parameter) from None
 
 
 async def until_ended(runs: Runs, dag_id: str, run_id: str, seconds: float) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from airgate.access.permissions import Permission
-from airgate.http.native.common import Instant, created, id_in_path, instant, rooms, shown, workspace_of
+from airgate.http.native.common import Instant, created, id_in_path, rooms, shown, workspace_of
 from airgate.http.native.paging import Next, Paged, cut, key_after
 from airgate.http.native.table import NativeOperation, Reach
 from airgate.http.native.workspaces import WORKSPACE
@@ -93,7 +93,7 @@ async def list_deliveries(call: Call) -> Deliveries:
         webhook_id=query.webhook,
         states=query.state or None,
         execution=query.execution_id,
-        created_at=Span(instant(query.since, "since"), instant(query.until, "until")),
+        created_at=Span(query.since, query.until),
     )
     after = key_after(call)
     before = None if after is None else UUID(after)

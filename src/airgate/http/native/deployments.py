@@ -9,11 +9,11 @@ import msgspec
 
 from airgate.access.decisions import Place
 from airgate.deployments.ports import Deployment, Health
-from airgate.http.native.common import Instant, caller_of
+from airgate.http.native.common import Instant
 from airgate.http.native.guard import covers
 from airgate.http.native.paging import Next, Paged, page_of
 from airgate.http.native.table import NativeOperation, Reach
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 
 _DEPLOYMENT: Final = "/deployments/{deployment}"
 

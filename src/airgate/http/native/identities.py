@@ -7,8 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from airgate.http.native.common import Instant, caller_of, id_in_path, utc
-from airgate.http.operations import Call
+from airgate.http.native.common import Instant, id_in_path, utc
+from airgate.http.operations import Call, caller_of
 from airgate.model.errors import NotFound
 from airgate.model.identity import (
     DagGrant,

@@ -16,7 +16,6 @@ from airgate.http.native.common import (
     created,
     given,
     id_in_path,
-    instant,
     rooms,
     shown,
     until_ended,
@@ -295,7 +294,7 @@ async def list_executions(call: Call) -> Executions:
         job_ids=None if query.job is None else (query.job,),
         statuses=query.status or None,
         execution_id=query.execution_id,
-        ended_at=Span(instant(query.since, "since"), instant(query.until, "until")),
+        ended_at=Span(query.since, query.until),
     )
     offset = key_after(call) or 0
     found = await rooms(call).jobs.executions(workspace_of(call).id, which, Page(query.limit + 1, offset))

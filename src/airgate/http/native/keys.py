@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 
 from airgate.access.ports import IssuedKey, NewKey
-from airgate.http.native.common import Instant, caller_of, created, id_in_path, utc
+from airgate.http.native.common import Instant, created, id_in_path, utc
 from airgate.http.native.paging import Next, Paged, page_of
 from airgate.http.native.table import NativeOperation, Reach
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.http.replies import Reply
 from airgate.model.identity import ApiKey
 

@@ -7,11 +7,10 @@ from uuid import UUID
 
 import msgspec
 
-from airgate.http.native.common import caller_of
 from airgate.http.native.deployments import visible_deployments
 from airgate.http.native.identities import IdentityView, identity_view
 from airgate.http.native.table import NativeOperation, Reach
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 
 
 class Me(msgspec.Struct, frozen=True, kw_only=True):

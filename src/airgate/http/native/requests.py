@@ -6,6 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -65,11 +66,11 @@ def _text(text: str) -> str:
     return text
 
 
-def _instant(text: str) -> Any:
+def _instant(text: str) -> datetime:
     moment = rfc3339(text)
     if moment is None:
         raise ValueError("is not an RFC 3339 date with an offset, like 2026-03-01T12:00:00Z (a + is written %2B)")
-    return moment
+    return moment.astimezone(UTC)
 
 
 def _uuid(text: str) -> UUID:

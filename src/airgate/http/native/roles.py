@@ -9,10 +9,10 @@ from msgspec import UNSET, UnsetType
 
 from airgate.access.permissions import Permission
 from airgate.access.ports import KnownRole
-from airgate.http.native.common import caller_of, created
+from airgate.http.native.common import created
 from airgate.http.native.paging import Next, Paged, page_of
 from airgate.http.native.table import NativeOperation, Reach
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.http.replies import Reply
 from airgate.model.identity import Role
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from airgate.access.permissions import Permission
 from airgate.access.ports import NewServiceAccount, ServiceAccountChange
-from airgate.http.native.common import Instant, caller_of, created, utc
+from airgate.http.native.common import Instant, created, utc
 from airgate.http.native.identities import (
     DagGrantView,
     Network,
@@ -25,7 +25,7 @@ from airgate.http.native.keys import KeyView, key_view
 from airgate.http.native.paging import Next, Paged, cut, key_after
 from airgate.http.native.problems import wrong_body, wrong_parameter
 from airgate.http.native.table import NativeOperation, Reach
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.http.replies import Reply
 from airgate.model.identity import EVERYWHERE, Identity, IdentityKind, Limits, Role, Scope, ScopeKind
 

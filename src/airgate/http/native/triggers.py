@@ -12,7 +12,7 @@ from uuid import UUID
 
 from airgate.access.permissions import Permission
 from airgate.http import visible
-from airgate.http.native.common import encode, id_in_path, instant, until_ended
+from airgate.http.native.common import encode, id_in_path, until_ended
 from airgate.http.native.paging import cut, key_after
 from airgate.http.native.problems import Refused, problem_of
 from airgate.http.native.table import HeaderParameter, NativeOperation, Reach
@@ -127,8 +127,8 @@ async def list_triggers(call: Call) -> TriggersPage:
     which = TriggerFilter(
         dag_ids=await visible.dag_ids(call, None if query.dag_id is None else [query.dag_id]),
         states=None if query.state is None else (query.state,),
-        since=instant(query.since, "since"),
-        until=instant(query.until, "until"),
+        since=query.since,
+        until=query.until,
     )
     after = key_after(call)
     before = None if after is None else TriggerKey(datetime.fromisoformat(after[0]), UUID(after[1]))

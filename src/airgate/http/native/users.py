@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from airgate.access.permissions import Permission
 from airgate.access.ports import NewPerson, PersonChange
-from airgate.http.native.common import Instant, caller_of, created
+from airgate.http.native.common import Instant, created
 from airgate.http.native.identities import (
     LimitsView,
     Password,
@@ -23,7 +23,7 @@ from airgate.http.native.identities import (
 )
 from airgate.http.native.paging import Next, Paged, cut, key_after
 from airgate.http.native.table import NativeOperation, Reach
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.http.replies import Reply
 from airgate.model.identity import Identity, IdentityKind, Profile, ScopeKind
 
@@ -131,6 +131,7 @@ async def post_user(call: Call) -> Reply:
 async def patch_user(call: Call) -> UserView:
     """Change a person.
 
+    Other people need `users.edit`. Whoever signed in with a password may change their own password, names and address.
     A new password, or `active`, makes tokens issued before it count no more. The last administrator stays one.
     """
     identity = await identity_in_path(call, "user_id", IdentityKind.PERSON)
@@ -173,7 +174,7 @@ OPERATIONS: Final = (
         reach=Reach.SCOPE,
     ),
     NativeOperation(
-        method="PATCH", path=_USER, handler=patch_user, tag=_TAG, permission=Permission.USERS_EDIT, body=UserChange,
+        method="PATCH", path=_USER, handler=patch_user, tag=_TAG, body=UserChange,
         answer=UserView, errors=(409,), reach=Reach.SCOPE, noted=("name", "roles", "active"), event="patch_user",
     ),
     NativeOperation(

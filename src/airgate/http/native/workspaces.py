@@ -10,11 +10,11 @@ from msgspec import UNSET, UnsetType
 
 from airgate.access.decisions import Place
 from airgate.access.permissions import Permission
-from airgate.http.native.common import EVERY, Instant, caller_of, created, given, rooms, shown, workspace_of
+from airgate.http.native.common import EVERY, Instant, created, given, rooms, shown, workspace_of
 from airgate.http.native.guard import covers
 from airgate.http.native.paging import Next, Paged, page_of
 from airgate.http.native.table import NativeOperation, Reach
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.http.replies import Reply
 from airgate.model.query import Order, Page
 from airgate.model.workspace import Workspace, WorkspaceVariable

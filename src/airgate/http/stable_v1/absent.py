@@ -12,7 +12,7 @@ def nothing(plural: str, *sortable: str) -> Handler:
     """A list that is always empty, and could be ordered by these words, the first of which is the default."""
 
     async def empty_list(call: Call) -> dict[str, Any]:
-        page(call.query)
+        page(call)
         if sortable:
             order(call.query.order_by, sortable[0], dict.fromkeys(sortable, ""))
         return {plural: [], "total_entries": 0}

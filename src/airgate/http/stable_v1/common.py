@@ -15,7 +15,6 @@ from airgate.model.query import Order, Page, Span
 
 T = TypeVar("T")
 
-MAXIMUM_PAGE: Final = 100
 ALL: Final = "~"
 """Stands for every DAG, run or task in a path."""
 
@@ -31,11 +30,12 @@ async def existing(found: Awaitable[T], problem: Callable[[], Problem]) -> T:
         raise problem() from None
 
 
-def page(query: Any) -> Page:
-    """The window a query asks for: 0 means the default, more than the maximum means the maximum."""
-    if query.limit < 0:
+def page(call: Call) -> Page:
+    """The window a query asks for: 0 or nothing means the usual page, more than the largest means that."""
+    limit, services = call.query.limit or 0, call.services
+    if limit < 0:
         raise bad_request(None, "Page limit must be a positive integer")
-    return Page(min(query.limit, MAXIMUM_PAGE) or MAXIMUM_PAGE, query.offset)
+    return Page(min(limit or services.page_limit, services.max_page_limit), call.query.offset)
 
 
 def order(order_by: str | None, default: str, sortable: Mapping[str, str]) -> Order:

@@ -45,7 +45,7 @@ def _missing(connection_id: str) -> Problem:
 
 async def list_connections(call: Call) -> dict[str, Any]:
     """GET /connections."""
-    window = page(call.query)
+    window = page(call)
     listing = await call.deployment.connections.list(order(call.query.order_by, "id", _SORTABLE), window)
     return {"connections": [connection_item_view(item) for item in listing.items], "total_entries": listing.total}
 

@@ -171,7 +171,7 @@ async def list_runs(call: Call) -> dict[str, Any]:
         end_date=span(query.end_date_gte, query.end_date_lte),
         updated_at=span(query.updated_at_gte, query.updated_at_lte),
     )
-    window = page(query)
+    window = page(call)
     ordered = order(query.order_by, "id", SORTABLE)
     _check_fields(query.fields, "DAGRunCollectionSchema error")
     return _collection(await call.deployment.runs.list(which, ordered, window), query.fields)
@@ -188,7 +188,7 @@ async def list_batch(call: Call) -> dict[str, Any]:
         end_date=span(form.get("end_date_gte"), form.get("end_date_lte")),
         updated_at=span(form.get("updated_at_gte"), form.get("updated_at_lte")),
     )
-    window = Page(form.get("page_limit", 100), form.get("page_offset", 0))
+    window = Page(form.get("page_limit", call.services.page_limit), form.get("page_offset", 0))
     return _collection(await call.deployment.runs.list(which, order(form.get("order_by"), "id", SORTABLE), window))
 
 

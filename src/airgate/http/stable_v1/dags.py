@@ -46,7 +46,7 @@ PATCH: Final = Form(
 async def list_dags(call: Call) -> dict[str, Any]:
     """GET /dags."""
     query = call.query
-    window = page(query)
+    window = page(call)
     ordered = order(query.order_by, "dag_id", {"dag_id": "dag_id"})
     marshmallow_fields(query.fields, DAG_FIELDS, "DAGSchema", "DAGCollectionSchema error")
     which = DagFilter(
@@ -68,7 +68,7 @@ def _collection(call: Call, listing: Listing[Dag], fields: tuple[str, ...] | Non
 async def patch_dags(call: Call) -> dict[str, Any]:
     """PATCH /dags: pause or unpause every DAG of a pattern."""
     query = call.query
-    window = page(query)
+    window = page(call)
     paused = _paused(call)
     which = DagFilter(
         dag_ids=await visible.dag_ids(call),
@@ -80,7 +80,7 @@ async def patch_dags(call: Call) -> dict[str, Any]:
     dag_ids = tuple(dag.dag_id for dag in listing.items)
     await call.deployment.dags.pause(dag_ids, paused=paused)
     changed = await call.deployment.dags.list(
-        DagFilter(dag_ids=dag_ids, only_active=False), Order("dag_id"), page(query)
+        DagFilter(dag_ids=dag_ids, only_active=False), Order("dag_id"), page(call)
     )
     return _collection(call, Listing(changed.items, listing.total))
 

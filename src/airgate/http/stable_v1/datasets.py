@@ -30,7 +30,7 @@ async def _known(call: Call) -> tuple[Dataset, ...]:
 async def list_datasets(call: Call) -> dict[str, Any]:
     """GET /datasets."""
     query = call.query
-    window = page(query)
+    window = page(call)
     ordered = order(query.order_by, "id", _SORTABLE)
     pattern = (query.uri_pattern or "").lower()
     wanted = frozenset((query.dag_ids or "").split(",")) - {""}
@@ -55,7 +55,7 @@ async def get_dataset(call: Call) -> dict[str, Any]:
 
 async def list_events(call: Call) -> dict[str, Any]:
     """GET /datasets/events. None are known."""
-    page(call.query)
+    page(call)
     order(call.query.order_by, "timestamp", _EVENTS_SORTABLE)
     return {"dataset_events": [], "total_entries": 0}
 

@@ -46,7 +46,7 @@ def event_log_view(entry: AuditEntry) -> dict[str, Any]:
 async def list_event_logs(call: Call) -> dict[str, Any]:
     """GET /eventLogs."""
     query = call.query
-    window = page(query)
+    window = page(call)
     ordered = order(query.order_by, "event_log_id", _SORTABLE)
     listing = await call.services.audit.list_entries(_filter(call), ordered, window)
     return {"event_logs": [event_log_view(entry) for entry in listing.items], "total_entries": listing.total}

@@ -20,7 +20,7 @@ from airgate.http.stable_v1.dag_views import FileToken, import_error_view
 from airgate.http.stable_v1.problems import Problem, not_found
 from airgate.http.tokens import BadToken, Signer
 from airgate.model.dag import ImportFailure
-from airgate.model.query import DagFilter, Listing, Order, Page
+from airgate.model.query import Listing, Page
 
 _FAILURE_ORDER: Final = {"import_error_id": "id", "timestamp": "timestamp", "filename": "file"}
 _ALL: Final = Page(100_000)
@@ -44,14 +44,8 @@ async def _named_file(call: Call, missing: Problem) -> str:
         file: str = file_signer(call.services.secret).read(call.params["file_token"])
     except BadToken:
         raise missing from None
-    if visible.limit_of(call) is not None:
-        visible.require(call, await _dags_of(call, file))
+    await visible.require_file(call, file)
     return file
-
-
-async def _dags_of(call: Call, file: str) -> tuple[str, ...]:
-    listing = await call.deployment.dags.list(DagFilter(file=file, only_active=False), Order("dag_id"), _ALL)
-    return tuple(dag.dag_id for dag in listing.items)
 
 
 async def get_source(call: Call) -> Any:
@@ -78,7 +72,7 @@ async def parse_file(call: Call) -> Reply:
 async def list_import_errors(call: Call) -> dict[str, Any]:
     """GET /importErrors."""
     ordered = order(call.query.order_by, "import_error_id", _FAILURE_ORDER)
-    window = page(call.query)
+    window = page(call)
     if visible.limit_of(call) is None:
         listing = await call.deployment.dags.import_failures(ordered, window)
     else:
@@ -106,7 +100,7 @@ async def _as_told(call: Call, failure: ImportFailure) -> ImportFailure | None:
     test = visible.limit_of(call)
     if test is None:
         return failure
-    allowed = [test(dag_id) for dag_id in await _dags_of(call, failure.file)]
+    allowed = [test(dag_id) for dag_id in await visible.dags_of_file(call, failure.file)]
     if not any(allowed):
         return None
     return failure if all(allowed) else replace(failure, stack_trace=_REDACTED)

@@ -41,7 +41,7 @@ def _require(body: dict[str, Any]) -> None:
 
 async def list_pools(call: Call) -> dict[str, Any]:
     """GET /pools."""
-    window = page(call.query)
+    window = page(call)
     listing = await call.deployment.pools.list(order(call.query.order_by, "id", _SORTABLE), window)
     return {"pools": [pool_view(pool, usage) for pool, usage in listing.items], "total_entries": listing.total}
 

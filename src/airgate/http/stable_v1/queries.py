@@ -26,7 +26,7 @@ class NoQuery(msgspec.Struct, frozen=True):
 class Paged(msgspec.Struct, frozen=True, kw_only=True):
     """A window on a list."""
 
-    limit: int = 100
+    limit: int | None = None
     offset: Offset = 0
 
 

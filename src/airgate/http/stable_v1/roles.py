@@ -6,13 +6,12 @@ from typing import Any, Final
 
 from airgate.access.permissions import Permission
 from airgate.access.ports import KnownRole
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.http.replies import Reply
 from airgate.http.stable_v1.common import NO_CONTENT_JSON, existing, order, page
 from airgate.http.stable_v1.forms import Field, Form, Verdict
 from airgate.http.stable_v1.problems import Problem, bad_request, not_found
 from airgate.http.stable_v1.role_actions import ACTIONS, Pair, actions_of, permissions_of
-from airgate.http.stable_v1.users import caller_of
 from airgate.model.errors import Conflict
 
 _SORTABLE: Final = {"role_id": "role_id", "name": "name"}
@@ -50,7 +49,7 @@ def role_view(role: KnownRole) -> dict[str, Any]:
 async def list_roles(call: Call) -> dict[str, Any]:
     """GET /roles."""
     ordered = order(call.query.order_by, "name", _SORTABLE)
-    window = page(call.query)
+    window = page(call)
     roles = list(await call.services.roles.list(caller_of(call)))
     if ordered.field == "name":
         roles.sort(key=lambda role: role.name)
@@ -124,7 +123,7 @@ async def delete_role(call: Call) -> Reply:
 
 async def list_permissions(call: Call) -> dict[str, Any]:
     """GET /permissions: the actions that roles are made of."""
-    window = page(call.query)
+    window = page(call)
     shown = ACTIONS[window.offset : window.offset + window.limit]
     return {"actions": [{"name": name} for name in shown], "total_entries": len(ACTIONS)}
 

@@ -95,7 +95,7 @@ async def list_instances(call: Call) -> dict[str, Any]:
         dag_ids=await shown_dags(call),
         run_ids=one_or_all(call.params["dag_run_id"]),
     )
-    return await _collection(call, await call.deployment.tasks.list(which, Order("dag_id"), page(call.query)))
+    return await _collection(call, await call.deployment.tasks.list(which, Order("dag_id"), page(call)))
 
 
 async def list_batch(call: Call) -> dict[str, Any]:
@@ -107,7 +107,7 @@ async def list_batch(call: Call) -> dict[str, Any]:
         run_ids=_given(form.get("dag_run_ids")),
         task_ids=_given(form.get("task_ids")),
     )
-    window = Page(form.get("page_limit", 100), form.get("page_offset", 0))
+    window = Page(form.get("page_limit", call.services.page_limit), form.get("page_offset", 0))
     return await _collection(call, await call.deployment.tasks.list(which, Order("dag_id"), window))
 
 
@@ -126,7 +126,7 @@ async def list_mapped(call: Call) -> dict[str, Any]:
         _bounds(partial(getattr, call.query)), dag_ids=own.dag_ids, run_ids=own.run_ids, task_ids=own.task_ids
     )
     ordered = Order(word.lstrip("-"), descending=word.startswith("-"))
-    return await _collection(call, await tasks.list(which, ordered, page(call.query)))
+    return await _collection(call, await tasks.list(which, ordered, page(call)))
 
 
 async def _expect_mapped(deployment: Deployment, dag_id: str, task_id: str) -> None:

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from airgate.access.decisions import Caller
 from airgate.access.ports import NewPerson, PersonChange
-from airgate.http.operations import Call
+from airgate.http.operations import Call, caller_of
 from airgate.http.replies import Reply
 from airgate.http.stable_v1.common import NO_CONTENT_JSON, existing, order, page
 from airgate.http.stable_v1.forms import Field, Form
@@ -43,12 +42,6 @@ USER: Final = Form(
 )
 
 
-def caller_of(call: Call) -> Caller:
-    """Who asks. Only for operations that nobody reaches unauthenticated."""
-    assert call.caller is not None
-    return call.caller
-
-
 def user_view(person: Identity) -> dict[str, Any]:
     """A person as FAB shows a user: dates without an offset, and the counter under both of its names."""
     return {
@@ -74,7 +67,7 @@ def _naive(moment: datetime) -> str:
 async def list_users(call: Call) -> dict[str, Any]:
     """GET /users."""
     ordered = order(call.query.order_by, "id", _SORTABLE)
-    listing = await call.services.accounts.page_of_people(caller_of(call), ordered, page(call.query))
+    listing = await call.services.accounts.page_of_people(caller_of(call), ordered, page(call))
     return {"users": [user_view(person) for person in listing.items], "total_entries": listing.total}
 
 

@@ -31,7 +31,7 @@ def _missing() -> Problem:
 
 async def list_variables(call: Call) -> dict[str, Any]:
     """GET /variables."""
-    window = page(call.query)
+    window = page(call)
     listing = await call.deployment.variables.list(order(call.query.order_by, "id", _SORTABLE), window)
     return {"variables": [variable_view(item) for item in listing.items], "total_entries": listing.total}
 

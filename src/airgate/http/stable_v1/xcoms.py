@@ -19,7 +19,7 @@ async def list_xcoms(call: Call) -> dict[str, Any]:
     query, params = call.query, call.params
     run_id, task_id = (None if params[name] == ALL else params[name] for name in ("dag_run_id", "task_id"))
     listing = await call.deployment.xcoms.list(
-        await shown_dags(call), run_id, task_id, query.map_index, query.xcom_key, page(query)
+        await shown_dags(call), run_id, task_id, query.map_index, query.xcom_key, page(call)
     )
     dates = await _dates(call, listing.items)
     return {

@@ -1,4 +1,4 @@
-"""The data folder, and what in it is nobody else's business."""
+"""The data folder: made for this user alone, with the secret key in it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from airgate.settings.errors import SettingsError
-from airgate.settings.groups import Settings
+from airgate.settings import Settings, SettingsError
 
-_KEY_FILE_NAME: Final = "secret.key"
+_KEY: Final = "secret.key"
 
 
 def prepare_data_folder(data: Path) -> None:
@@ -38,7 +37,7 @@ def secret_key(settings: Settings, random_bytes: Callable[[int], bytes] = os.ura
     """
     if settings.secret_key is not None:
         return _checked_key(settings.secret_key.encode(), "secret_key")
-    path = settings.data / _KEY_FILE_NAME
+    path = settings.data / _KEY
     try:
         if not path.exists():
             write_private(path, base64.urlsafe_b64encode(random_bytes(32)), replace=False)
