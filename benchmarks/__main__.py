@@ -19,13 +19,14 @@ from benchmarks.peers.airflow import Airflow
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import Results
 from benchmarks.scenario import BENCH_DAGS, Found, Scenario, dag_folder
-from benchmarks.scenarios import batch, gets, lists, posts, rest, runs, triggers
+from benchmarks.scenarios import batch, gets, lists, posts, rest, runs, triggers, webhooks
 
 SCENARIOS: tuple[Scenario, ...] = (
     *runs.SCENARIOS,
     *posts.SCENARIOS,
     *batch.SCENARIOS,
     *triggers.SCENARIOS,
+    *webhooks.SCENARIOS,
     *gets.SCENARIOS,
     *lists.SCENARIOS,
     *rest.SCENARIOS,

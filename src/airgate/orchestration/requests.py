@@ -210,7 +210,8 @@ def _forms(value: str) -> tuple[str, ...]:
     in_url = quote(value, safe="")
     in_latin_1 = value.encode("latin-1", "replace")
     return (
-        value, in_latin_1.decode("utf-8", "replace"), value.encode().decode("latin-1"), in_url, in_url.lower(), quote(value), quote_plus(value), quote_plus(in_latin_1),
+        value, in_latin_1.decode("utf-8", "replace"), value.encode().decode("latin-1"),
+        in_url, in_url.lower(), quote(value), quote_plus(value), quote_plus(in_latin_1),
         msgspec.json.encode(value)[1:-1].decode(), in_json, in_json.replace("/", "\\/"), json.dumps(in_json)[1:-1],
         html.escape(value), repr(value)[1:-1], base64.b64encode(value.encode()).decode(),
         base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),

@@ -71,6 +71,7 @@ execution = _document(
     Column("ended_at", Moment),
     Index("ix_execution_job_id", "job_id", "id"),
     Index("ix_execution_workspace_id", "workspace_id", "id"),
+    Index("ix_execution_ended_at", "ended_at"),
 )
 
 webhook = _document(
@@ -119,6 +120,7 @@ delivery = Table(
     Index("ix_delivery_workspace_id", "workspace_id", "id"),
     Index("ix_delivery_webhook_id_id", "webhook_id", "id"),
     Index("ix_delivery_execution", "execution"),
+    Index("ix_delivery_finished_at", "finished_at"),
     Index(
         "ix_delivery_due",
         "next_attempt_at",

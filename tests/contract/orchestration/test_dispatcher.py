@@ -145,7 +145,7 @@ async def test_delivery_to_where_its_workspace_may_not_go_stops(world: World, re
     assert receiver.requests == []
 
 
-# ------------------------------------------------------------------------------------------ never twice, never forgotten
+# ----------------------------------------------------------------------------------------- never twice, never forgotten
 
 
 async def test_delivery_is_never_attempted_twice_at_the_same_time(world: World, receiver: Receiver) -> None:
@@ -336,7 +336,7 @@ async def test_target_that_fails_for_days_switches_its_webhook_off(world: World,
         (first,) = await world.queue(webhook)
         await world.until(first, tried(1))
         began = world.clock()
-        while (await world.find(webhook)).failing_since is None:
+        while (await world.find(webhook)).failing_since is None:  # noqa: ASYNC110 - as `World.until`
             await asyncio.sleep(0)
         world.clock.pass_(GIVEN_UP_AFTER.total_seconds())
         (second,) = await world.queue(webhook)
@@ -355,7 +355,7 @@ async def test_one_arrival_among_failures_ends_the_count(world: World, receiver:
             (delivery,) = await world.queue(webhook)
             await world.until(delivery, lambda one: one.attempts > 0 or one.state is not PENDING)
             wanted = None if number == 200 else world.clock()
-            while (await world.find(webhook)).failing_since != wanted:
+            while (await world.find(webhook)).failing_since != wanted:  # noqa: ASYNC110 - as `World.until`
                 await asyncio.sleep(0)
             world.clock.pass_(3)
         world.clock.pass_((GIVEN_UP_AFTER - timedelta(days=1)).total_seconds())
@@ -381,9 +381,7 @@ class Starts:
         return make_run("started")
 
 
-async def test_run_of_a_dag_is_started_under_one_key_however_often_it_is_tried(
-    database: Database, clock: Clock
-) -> None:
+async def test_run_of_a_dag_is_started_under_one_key_however_often_tried(database: Database, clock: Clock) -> None:
     starts = Starts(Unavailable("not now"))
     world = World(database, clock, start_run=starts)
     webhook = await world.webhook(
@@ -462,7 +460,7 @@ async def test_store_that_is_gone_for_a_while_loses_no_attempt(world: World, rec
             return future
         return keep(fn, item)
 
-    world.database.write_item = write_item  # type: ignore[method-assign, assignment]
+    world.database.write_item = write_item  # type: ignore[method-assign]
     async with world.running():
         assert (await world.until(delivery, ended)).state is DELIVERED
     assert (len(receiver.requests), refused) == (1, [])

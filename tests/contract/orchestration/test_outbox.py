@@ -183,15 +183,18 @@ async def test_run_that_was_deleted_is_settled_and_keeps_no_other_waiting(world:
     assert await world.database.read(events.waiting, 10) == ()
 
 
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     "event",
     [
-        Event(kind="execution.finished", at=datetime(2027, 1, 1, tzinfo=UTC), payload={}),
-        Event(kind="execution.finished", at=datetime(2027, 1, 1, tzinfo=UTC), payload={"execution": 5}),
-        Event(kind="execution.finished", at=datetime(2027, 1, 1, tzinfo=UTC), payload={"execution": str(UUID(int=9))}),
-        Event(kind="dag_run.finished", at=datetime(2027, 1, 1, tzinfo=UTC), dag_id="d", run_id="r1", payload={"state": 7}),
-        Event(kind="dag_run.finished", at=datetime(2027, 1, 1, tzinfo=UTC)),
-        Event(kind="of a later Airgate", at=datetime(2027, 1, 1, tzinfo=UTC), payload={"a": [None]}),
+        Event(kind="execution.finished", at=LATER, payload={}),
+        Event(kind="execution.finished", at=LATER, payload={"execution": 5}),
+        Event(kind="execution.finished", at=LATER, payload={"execution": str(UUID(int=9))}),
+        Event(kind="dag_run.finished", at=LATER, dag_id="d", run_id="r1", payload={"state": 7}),
+        Event(kind="dag_run.finished", at=LATER),
+        Event(kind="of a later Airgate", at=LATER, payload={"a": [None]}),
     ],
 )  # fmt: skip
 async def test_event_nobody_understands_keeps_no_other_from_being_settled(world: World, event: Event) -> None:

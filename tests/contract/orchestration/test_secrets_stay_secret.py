@@ -28,6 +28,8 @@ PLAIN = "Pl4nted/secret+&= ä\"'<x>\\end"
 HOST = "planted-host.secret.test"
 SIGNING = base64.b64encode(b"planted-signing-secret-1").decode()
 MAIL = "Pl4nted-mail-password"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+STARTS = Target(kind=TargetKind.DAG, deployment="l", dag_id="d")
 FORMS = (
     PLAIN, quote(PLAIN), quote(PLAIN, safe=""), quote_plus(PLAIN), base64.b64encode(PLAIN.encode()).decode(), HOST,
     SIGNING, MAIL, "Pl4nted",
@@ -59,7 +61,7 @@ def logged() -> io.StringIO:
 
 
 async def test_planted_secret_is_found_nowhere(database: Database, clock: Clock, logged: io.StringIO) -> None:
-    smtp = Smtp(**{"DATA": f"554 {PLAIN.encode('ascii', 'replace').decode()}"})
+    smtp = Smtp(None, {"DATA": f"554 {PLAIN.encode('ascii', 'replace').decode()}"})
     async with smtp.served() as mail_port, Receiver(_echoes) as receiver:
         settings = MailSettings(
             host="127.0.0.1", port=mail_port, sender="a@x.test", security="none", user="me", password=MAIL
@@ -72,10 +74,13 @@ async def test_planted_secret_is_found_nowhere(database: Database, clock: Clock,
         hooks = [
             await world.webhook(
                 base + "/${{secrets.plain}}?q=${{secrets.plain}}",
-                header={"X-Plain": "${{secrets.plain}}", "Authorization": "Basic ${{secrets.plain}}", "X-Token": "t0ken-literal"},
+                header={
+                    "X-Plain": "${{secrets.plain}}", "Authorization": "Basic ${{secrets.plain}}",
+                    "X-Token": "t0ken-literal",
+                },
                 body={"${{secrets.plain}}": ["${{secrets.plain}}"], "text": "a ${{secrets.plain}} b"},
             ),
-            await world.webhook(base, header={"content-type": "application/x-www-form-urlencoded"}, body="a=${{secrets.plain}}"),
+            await world.webhook(base, header=FORM, body="a=${{secrets.plain}}"),
             await world.webhook("http://${{secrets.host}}/x"),
             await world.webhook("http://10.0.0.1.${{secrets.host}}:1/"),
             await world.webhook("${{secrets.plain}}"),
@@ -84,7 +89,7 @@ async def test_planted_secret_is_found_nowhere(database: Database, clock: Clock,
             await world.webhook(base, header={"x-a": "${{secrets.plain}}\n"}),
             await world.webhook(base, target=Target(kind=TargetKind.SLACK, text="${{secrets.plain}}")),
             await world.webhook(target=Target(kind=TargetKind.EMAIL, to=("b@x.test",), text="${{secrets.plain}}")),
-            await world.webhook(target=Target(kind=TargetKind.DAG, deployment="l", dag_id="d"), body={"a": "${{secrets.plain}}"}),
+            await world.webhook(target=STARTS, body={"a": "${{secrets.plain}}"}),
         ]  # fmt: skip
         key = SigningKey(id=uuid7(), webhook_id=hooks[0].id, scheme="v1", created_at=clock())
         await database.write(webhooks.add_key, key, "whsec_" + SIGNING)
@@ -125,9 +130,13 @@ async def test_rows_of_the_database_hold_no_secret(sqlite_database: Database, cl
         (delivery,) = await world.queue(hook)
         await world.until(delivery, lambda one: one.attempts == 1)
     await world.sender.close()
-    raw = b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
+    raw = _all_of(tmp_path)
     assert str(hook.url).encode() in raw  # it is looked for where it would be
     assert [form for form in FORMS if form.encode() in raw] == []
+
+
+def _all_of(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir() if file.is_file())
 
 
 def test_structs_that_hold_secrets_do_not_print_them() -> None:

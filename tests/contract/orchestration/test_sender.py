@@ -40,7 +40,7 @@ def post(url: str, body: bytes = b"{}", *headers: tuple[str, str], method: str =
 
 @pytest.fixture
 async def sender() -> AsyncIterator[Sender]:
-    made = Sender(Names(**{"good_test": [["127.0.0.1"]], "public_test": [["93.184.216.34"]]}))
+    made = Sender(Names(good_test=[["127.0.0.1"]]))
     yield made
     await made.close()
 
@@ -106,14 +106,14 @@ async def test_compressed_answer_is_left_as_it_came(sender: Sender) -> None:
         assert "accept-encoding" not in dict(receiver.requests[0].headers)
 
 
-# ------------------------------------------------------------------------------------------------- targets that misbehave
+# ----------------------------------------------------------------------------------------------- targets that misbehave
 
 
 async def test_target_that_hangs_ends_in_time(sender: Sender) -> None:
     async with Receiver(hangs) as receiver:
         answer = await send(sender, post(receiver.url), SHORT)
     assert (answer.status, answer.error) == (None, "no answer within 0.2 s")
-    assert SHORT <= answer.latency
+    assert answer.latency >= SHORT
 
 
 async def test_target_that_does_not_even_listen_is_an_error(sender: Sender) -> None:
@@ -294,7 +294,7 @@ async def test_certificate_of_another_host_or_authority_is_refused(tmp_path: Pat
 # ----------------------------------------------------------------------------------------------------------- addresses
 
 PRIVATE = [
-    "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "255.255.255.255",
+    "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "255.255.255.255",  # noqa: S104 - not bound to
     "224.0.0.1", "240.0.0.1", "192.0.2.1", "198.18.0.1", "::1", "::", "fe80::1", "fc00::1", "fec0::1", "ff02::1",
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1", "2002:7f00:1::",
     "2002:a00:1::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "::127.0.0.1", "2001:db8::1", "fd00:ec2::254",
@@ -319,7 +319,7 @@ async def test_one_private_address_among_public_ones_is_enough_to_refuse() -> No
 
 @pytest.mark.parametrize(
     "host", ["2130706433", "127.1", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001", "127.0.0.1.", "localhost",
-             "LOCALHOST", "①27.0.0.1", "１２７.0.0.1", "[::ffff:7f00:1]", "[0:0:0:0:0:0:0:1]", "[fe80::1%25lo]"],
+             "LOCALHOST", "①27.0.0.1", "１２７.0.0.1", "[::ffff:7f00:1]", "[0:0:0:0:0:0:0:1]", "[fe80::1%25lo]"],  # noqa: RUF001 - spellings of an attacker
 )  # fmt: skip
 async def test_other_spellings_of_the_loopback_lead_nowhere(host: str) -> None:
     sender = Sender(SystemNames())

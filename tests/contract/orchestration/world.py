@@ -177,7 +177,7 @@ class World:
 
     async def until(self, which: Delivery, holds: Callable[[Delivery], bool]) -> Delivery:
         """A delivery, once it is so: asked again and again, as whoever waits for it does."""
-        while not holds(found := await self.delivery(which)):
+        while not holds(found := await self.delivery(which)):  # noqa: ASYNC110 - the store tells nobody
             await asyncio.sleep(0)
         return found
 
@@ -198,5 +198,5 @@ def _changed(run: DagRun) -> dict[str, Any]:
     return {name: getattr(run, name) for name in names}
 
 
-async def _starts_nothing(_: str, __: TriggerRequest) -> DagRun:
+async def _starts_nothing(deployment: str, request: TriggerRequest) -> DagRun:
     raise AssertionError("no DAG is to be started here")

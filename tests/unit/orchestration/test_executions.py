@@ -35,9 +35,17 @@ def told(*values: Any, **run: Any) -> dict[str, Any]:
     ("values", "conf", "expected"),
     [
         ((), {}, {}),
-        (({"table": "t", "schema": "s", "rows": 5, "columns": 2},), {}, {"table_name": "t", "schema_name": "s", "rows": 5, "columns": 2}),
+        (
+            ({"table": "t", "schema": "s", "rows": 5, "columns": 2},),
+            {},
+            {"table_name": "t", "schema_name": "s", "rows": 5, "columns": 2},
+        ),
         (({"table_name": "t", "nested_table": True},), {}, {"table_name": "t", "nested_table": True}),
-        (({"connection_id": str(UUID(int=3)), "connection_name": "shop"},), {}, {"connection_id": UUID(int=3), "connection_name": "shop"}),
+        (
+            ({"connection_id": str(UUID(int=3)), "connection_name": "shop"},),
+            {},
+            {"connection_id": UUID(int=3), "connection_name": "shop"},
+        ),
         ((), {"airgate": {"rows": 1}, "table": "plain"}, {"rows": 1, "table_name": "plain"}),
         (({"rows": 2},), {"airgate": {"rows": 1}, "rows": 0}, {"rows": 2}),
         (({"rows": 2, "table": "a"}, {"rows": 3}), {}, {"rows": 3, "table_name": "a"}),
@@ -48,7 +56,7 @@ def told(*values: Any, **run: Any) -> dict[str, Any]:
         (({"rows": wrapped("numpy.int64", 5)},), {}, {"rows": 5}),
         (({"rows": wrapped("decimal.Decimal", 5)},), {}, {"rows": 5}),
         (({"connection_id": wrapped("uuid.UUID", str(UUID(int=3)))},), {}, {"connection_id": UUID(int=3)}),
-        ((wrapped("mine.Told", {"table": "t", "rows": wrapped("numpy.int32", 4)}),), {}, {"table_name": "t", "rows": 4}),
+        ((wrapped("my.Told", {"table": "t", "rows": wrapped("numpy.int32", 4)}),), {}, {"table_name": "t", "rows": 4}),
         (({"tables": wrapped("builtins.tuple", [{"table": "t"}])},), {}, {"table_name": "t"}),
         (({"tables": "t"}, {"tables": []}), {}, {}),
         (({"status": "FAILED", "job_id": "x", "id": "y"},), {}, {}),

@@ -96,6 +96,7 @@ def _jobs() -> None:
     )
     op.create_index("ix_execution_job_id", "execution", ["job_id", "id"])
     op.create_index("ix_execution_workspace_id", "execution", ["workspace_id", "id"])
+    op.create_index("ix_execution_ended_at", "execution", ["ended_at"])
 
 
 def _webhooks() -> None:
@@ -163,6 +164,7 @@ def _deliveries() -> None:
         _unique("delivery", "webhook_id", "cause"),
     )
     op.create_index("ix_delivery_execution", "delivery", ["execution"])
+    op.create_index("ix_delivery_finished_at", "delivery", ["finished_at"])
     op.create_index("ix_delivery_workspace_id", "delivery", ["workspace_id", "id"])
     op.create_index("ix_delivery_webhook_id_id", "delivery", ["webhook_id", "id"])
     pending = sa.text("state = 'pending'")
