@@ -13,7 +13,7 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import ip_network
@@ -122,7 +122,7 @@ async def _recover(settings: Settings, name: str | None, password: str | None) -
 
 async def _serve(settings: Settings, announce: Announce) -> int:
     async with AsyncExitStack() as stack:
-        listening = _bound(settings.host, settings.port)
+        listening = stack.enter_context(closing(_bound(settings.host, settings.port)))
         url = _url(settings.host, listening)
         rooms = await build(settings, stack, address=(settings.public_url or url) + settings.base_path)
         listening.listen(2048)
