@@ -89,7 +89,7 @@ class Airgate:
 
         def answers() -> bool:
             if not service.alive:
-                raise NotInTime(f"airgate ended:\n{service.tail()}")
+                raise NotInTime(f"airgate ended with {service.process.returncode}:\n{service.tail()}")
             try:
                 with Wire(self.port, {}, timeout=5) as wire:
                     return wire.send("GET", "/health")[0] == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
@@ -37,6 +38,8 @@ class Poster:
     random: Random
     insists: bool
     stopped: threading.Event
+    dag_ids: Sequence[str] = DAG_IDS
+    posts_per_second: float = POSTS_PER_SECOND
     answered: dict[str, str] = field(default_factory=dict)
     """Trigger to DAG, for those that were accepted."""
     lost: dict[str, str] = field(default_factory=dict)
@@ -48,8 +51,8 @@ class Poster:
         number = 0
         while not self.stopped.is_set():
             number += 1
-            self._trigger(f"{self.name}_{number}", self.random.choice(DAG_IDS))
-            self.stopped.wait(self.random.expovariate(POSTS_PER_SECOND))
+            self._trigger(f"{self.name}_{number}", self.random.choice(self.dag_ids))
+            self.stopped.wait(self.random.expovariate(self.posts_per_second))
 
     def _trigger(self, name: str, dag_id: str) -> None:
         while True:
@@ -89,6 +92,10 @@ class Storm:
 
     server: Airgate
     random: Random
+    deck: Sequence[Kind] = DECK
+    moment: Callable[[Random], None] = lambda random: pause(random.uniform(0.0, 0.35))
+    """Waits until the next kill."""
+    dag_ids: Sequence[str] = DAG_IDS
     kills: Counter[Kind] = field(default_factory=Counter)
     seen: dict[int, psutil.Process] = field(default_factory=dict)
     """Every process that was ever seen in the tree, to find those that outlive their server."""
@@ -100,9 +107,9 @@ class Storm:
         deck: list[Kind] = []
         while self.kills.total() < number:
             assert monotonic() - begin < within, f"only {dict(self.kills)} in {within:g} s"
-            pause(self.random.uniform(0.0, 0.35))
+            self.moment(self.random)
             if not deck:
-                deck = self.random.sample(DECK, len(DECK))
+                deck = self.random.sample(self.deck, len(self.deck))
             self._kill_one(deck.pop())
 
     def _kill_one(self, kind: Kind) -> None:
@@ -121,7 +128,8 @@ class Storm:
     def situation(self) -> str:
         """What is killed, what lives, what waits, and what the server said last."""
         alive = {kind.name: len(processes) for kind, processes in self._look().items()}
-        waiting = {f"{dag_id} {state}": number for (dag_id, state), number in unfinished(Api(self.server)).items()}
+        left = unfinished(Api(self.server), self.dag_ids)
+        waiting = {f"{dag_id} {state}": number for (dag_id, state), number in left.items()}
         assert self.server.service is not None
         return f"killed {dict(self.kills)}, alive {alive}, waiting {waiting}\n{self.server.service.tail(15)}"
 
@@ -179,10 +187,10 @@ def read_lines(text: str) -> Counter[Try]:
     return Counter(Try(dag_id, run_id, task_id, int(number)) for dag_id, run_id, task_id, number in rows)
 
 
-def unfinished(api: Api) -> dict[tuple[str, str], int]:
+def unfinished(api: Api, dag_ids: Sequence[str] = DAG_IDS) -> dict[tuple[str, str], int]:
     """How many runs of each DAG are queued, and how many are running."""
     return {
         (dag_id, state): api.get(f"/dags/{dag_id}/dagRuns?state={state}&limit=1")["total_entries"]
-        for dag_id in DAG_IDS
+        for dag_id in dag_ids
         for state in ("queued", "running")
     }
