@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import pytest
 
+from airgate.access.permissions import Permission
 from airgate.model.identity import DagGrant, DagVerb, Limits, Role
 from tests.support.erathos_world import ErathosWorld, receiver
 from tests.support.native_world import AT_FAR, AT_LOCAL, IN_LAB, LOCAL, NativeWorld
@@ -450,6 +451,36 @@ async def test_hook_is_made_with_a_secret_told_once_changed_and_deleted(client: 
     assert (await ok(client, "POST", "/hooks", hook_body(), status=409))["code"] == "hook_exists"
     await ok(client, "DELETE", path, status=204)
     await ok(client, "GET", path, status=404)
+
+
+@pytest.mark.parametrize("role", ["keeper", Role.OP])
+async def test_whoever_may_not_start_runs_has_neither_hook_nor_webhook_start_them(
+    erathos: ErathosWorld, role: str
+) -> None:
+    may_read_and_keep = frozenset({Permission.WEBHOOKS_READ, Permission.WEBHOOKS_EDIT})
+    await erathos.native.access.roles.create(erathos.native.root, "keeper", may_read_and_keep)
+    _, credential = await erathos.native.person("ada", role)
+    target = {"kind": "dag", "deployment": LOCAL, "dag_id": "nosched"}
+    async with asking(erathos) as client:
+        job_id = await job(client)
+        theirs = await webhook(client, job_id, url="", target=target)
+    body = {"description": "start it", "jobs": [job_id], "url": "", "target": target}
+    async with asking(erathos, credential) as client:
+        statuses = [
+            (await client.post(f"{WS}/hooks", json=hook_body())).status_code,
+            (await client.post(f"{WS}/webhooks", json=body)).status_code,
+            (await client.patch(f"{WS}/webhooks/{theirs['id']}", json={"body": {"other": 1}})).status_code,
+        ]
+    async with erathos.client(credential) as other:
+        for method, path, sent in (
+            ("POST", "orchestration/hooks/", hook_body(name="other")),
+            ("POST", "orchestration/webhooks/", {**body, "is_active": True}),
+            ("PATCH", f"orchestration/webhooks/{theirs['id']}/", {"body": {"other": 2}}),
+        ):
+            await other.ask(method, path, sent)
+            statuses.append(other.status)
+
+    assert statuses == ([403] * 6 if role == "keeper" else [201, 201, 200, 201, 201, 200])
 
 
 async def test_all_that_is_wrong_with_a_hook_is_pointed_at(client: httpx.AsyncClient) -> None:

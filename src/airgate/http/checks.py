@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable
 
-from airgate.access.decisions import may
+from airgate.access.decisions import Place, may
+from airgate.access.permissions import Permission
 from airgate.http.operations import Call, Check, Operation
 from airgate.model.errors import NotAuthenticated, PermissionDenied, RateLimited
 
@@ -44,6 +45,16 @@ def _authorize(call: Call) -> Awaitable[None] | None:
     if call.caller is None or not may(call.caller, permission, call.place, None if dag_id == "~" else dag_id):
         raise PermissionDenied(f"This needs the permission {permission.value}")
     return None
+
+
+def require_starting(call: Call, workspace: str) -> None:
+    """Refuse a caller who could not start runs in the workspace themselves, and would have a webhook or hook do it.
+
+    Raises:
+        PermissionDenied: they may not.
+    """
+    if call.caller is None or not may(call.caller, Permission.RUNS_CREATE, Place("", workspace)):
+        raise PermissionDenied(f"What starts runs needs the permission {Permission.RUNS_CREATE.value} besides")
 
 
 AUTHENTICATED = Check(_authenticate, _is_guarded)

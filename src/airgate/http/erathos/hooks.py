@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from airgate.http.checks import require_starting
 from airgate.http.erathos.bodies import BlockBody, HookBody, block_fields, hook_fields
 from airgate.http.erathos.problems import encode
 from airgate.http.erathos.reading import asked, envelope, id_of, read, rooms, workspace_of
@@ -33,6 +34,7 @@ async def create_hook(call: Call) -> Reply:
     fields = hook_fields(read(call, HookBody, "name", "scheme", "deployment", "dag_id"))
     secret, _ = fields.pop("secret", None), fields.pop("drop_previous_secret", None)
     now, workspace = call.services.clock(), workspace_of(call)
+    require_starting(call, workspace.name)
     given = Hook(id=workspace.id, workspace_id=workspace.id, created_at=now, updated_at=now, **fields)
     made, chosen = await rooms(call).hooks.create(workspace.id, given, secret, call.user)
     call.about(hook_id=str(made.id))
@@ -57,6 +59,7 @@ async def patch_hook(call: Call) -> Any:
 
 async def _hook(call: Call, fields: dict[str, Any]) -> Any:
     at_once = bool(fields.pop("drop_previous_secret", False))
+    require_starting(call, workspace_of(call).name)
     key, hooks = id_of(call, "hook_id"), rooms(call).hooks
     return hook_view(await hooks.update(workspace_of(call).id, key, at_once=at_once, **fields))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from airgate.http.checks import require_starting
 from airgate.http.erathos.bodies import KeyBody, TestBody, WebhookBody, webhook_fields
 from airgate.http.erathos.problems import encode, wrong
 from airgate.http.erathos.reading import asked, boolean, envelope, id_of, read, rooms, uuid, workspace_of
@@ -14,7 +15,7 @@ from airgate.http.erathos.workspaces import GONE
 from airgate.http.operations import Call
 from airgate.http.replies import Reply
 from airgate.model.query import Listing
-from airgate.model.webhook import TargetKind, Webhook
+from airgate.model.webhook import Target, TargetKind, Webhook
 from airgate.store.webhooks import WebhookFilter
 
 _SORTABLE = {
@@ -49,6 +50,7 @@ async def create_webhook(call: Call) -> Reply:
     """POST webhooks/."""
     fields = webhook_fields(_whole(call))
     now, workspace = call.services.clock(), workspace_of(call).id
+    _check_target(call, fields.get("target"))
     wanted = Webhook(id=workspace, workspace_id=workspace, created_at=now, updated_at=now, **fields)
     made = await rooms(call).webhooks.create(workspace, wanted, call.user)
     call.about(webhook_id=str(made.id))
@@ -78,7 +80,15 @@ async def patch_webhook(call: Call) -> Any:
 
 async def _changed(call: Call, fields: dict[str, Any]) -> Any:
     workspace, key = workspace_of(call).id, id_of(call, "webhook_id")
+    before = await rooms(call).webhooks.get(workspace, key)
+    _check_target(call, before.target, fields.get("target"))
     return webhook_view(await rooms(call).webhooks.update(workspace, key, **fields))
+
+
+def _check_target(call: Call, *targets: Target | None) -> None:
+    """Whoever has a webhook start runs has to be allowed to start them."""
+    if any(target is not None and target.kind is TargetKind.DAG for target in targets):
+        require_starting(call, workspace_of(call).name)
 
 
 def _whole(call: Call) -> WebhookBody:

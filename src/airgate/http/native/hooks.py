@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from airgate.access.permissions import Permission
+from airgate.http.checks import require_starting
 from airgate.http.native.common import EVERY, Instant, created, given, id_in_path, rooms, shown, workspace_of
 from airgate.http.native.paging import Next, Paged, page_of
 from airgate.http.native.table import NativeOperation, Reach
@@ -129,6 +130,7 @@ async def post_hook(call: Call) -> Reply:
     The answer is the only one that holds the secret.
     """
     now, workspace = call.services.clock(), workspace_of(call)
+    require_starting(call, workspace.name)
     fields = given(call.body, but=("secret",))
     wanted = Hook(id=workspace.id, workspace_id=workspace.id, created_at=now, updated_at=now, **fields)
     made, secret = await rooms(call).hooks.create(workspace.id, wanted, call.body.secret, call.user)
@@ -138,6 +140,7 @@ async def post_hook(call: Call) -> Reply:
 
 async def patch_hook(call: Call) -> HookView:
     """Change a hook, or switch it on or off."""
+    require_starting(call, workspace_of(call).name)
     changed = await rooms(call).hooks.update(workspace_of(call).id, _id(call), **given(call.body))
     return _view(call, changed)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from airgate.access.permissions import Permission
+from airgate.http.checks import require_starting
 from airgate.http.native.common import created, id_in_path, rooms, shown, utc, workspace_of
 from airgate.http.native.paging import Paged, cut, key_after, page_of
 from airgate.http.native.table import NativeOperation, Reach
@@ -33,7 +34,7 @@ from airgate.http.native.workspaces import WORKSPACE
 from airgate.http.operations import Call
 from airgate.http.replies import Reply
 from airgate.model.query import Order, Page
-from airgate.model.webhook import Webhook
+from airgate.model.webhook import Target, TargetKind, Webhook
 from airgate.store.webhooks import WebhookFilter
 
 _TAG: Final = "webhooks"
@@ -77,7 +78,9 @@ async def post_webhook(call: Call) -> Reply:
     templates, operations and values that do not fit, jobs of other workspaces.
     """
     now, workspace = call.services.clock(), workspace_of(call)
-    wanted = Webhook(id=workspace.id, workspace_id=workspace.id, created_at=now, updated_at=now, **fields_of(call.body))
+    fields = fields_of(call.body)
+    _check_target(call, fields.get("target"))
+    wanted = Webhook(id=workspace.id, workspace_id=workspace.id, created_at=now, updated_at=now, **fields)
     made = await rooms(call).webhooks.create(workspace.id, wanted, call.user)
     call.about(webhook_id=str(made.id))
     return created(webhook_view(made))
@@ -90,7 +93,15 @@ async def patch_webhook(call: Call) -> WebhookView:
     it is when they are.
     """
     fields = fields_of(call.body)
+    before = await rooms(call).webhooks.get(workspace_of(call).id, _id(call))
+    _check_target(call, before.target, fields.get("target"))
     return webhook_view(await rooms(call).webhooks.update(workspace_of(call).id, _id(call), **fields))
+
+
+def _check_target(call: Call, *targets: Target | None) -> None:
+    """Whoever has a webhook start runs has to be allowed to start them."""
+    if any(target is not None and target.kind is TargetKind.DAG for target in targets):
+        require_starting(call, workspace_of(call).name)
 
 
 async def delete_webhook(call: Call) -> None:
