@@ -13,7 +13,7 @@ from airgate.model.errors import Conflict, NotFound
 from airgate.model.query import Listing, Order, Page
 from airgate.store._query import Conditions, ordered, paged, sortable, total
 from airgate.store._tx import Tx
-from airgate.store._types import from_json_as, to_json
+from airgate.store._types import reader_of, to_json
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -32,6 +32,7 @@ class Documents(Generic[S]):
         self, struct: type[S], table: Table, noun: str, *, derived: dict[str, Callable[[S], Any]] | None = None
     ) -> None:
         self._struct = struct
+        self._read = reader_of(struct)
         self._table = table
         self._noun = noun
         self._derived = derived or {}
@@ -55,7 +56,7 @@ class Documents(Generic[S]):
     def first(self, tx: Tx, *conditions: Any) -> S | None:
         """Any one that meets the conditions."""
         text = tx.run(select(self._table.c.document).where(*conditions).limit(1)).scalar()
-        return None if text is None else from_json_as(text, self._struct)
+        return None if text is None else self._read(text)
 
     def all(self, tx: Tx, *conditions: Any) -> tuple[S, ...]:
         """Every one that meets the conditions, in the order they were made."""
@@ -101,7 +102,7 @@ class Documents(Generic[S]):
                 raise Conflict(f"There is such a {self._noun} already", code=f"{self._code}_exists")
 
     def _decoded(self, rows: Iterable[Any]) -> tuple[S, ...]:
-        return tuple(from_json_as(row[0], self._struct) for row in rows)
+        return tuple(self._read(row[0]) for row in rows)
 
 
 def _unique(table: Table) -> Iterable[tuple[Any, ...]]:

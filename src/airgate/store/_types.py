@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -156,12 +157,13 @@ class JsonOf(TypeDecorator[T], Generic[T]):
     def __init__(self, of: Any) -> None:
         super().__init__()
         self.of = of
+        self._decode = msgspec.json.Decoder(of).decode  # made before there are threads, see `reader_of`
 
     def process_bind_param(self, value: T | None, dialect: Dialect) -> str | None:
         return None if value is None else to_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:
-        return None if value is None else msgspec.json.decode(value, type=self.of)
+        return None if value is None else self._decode(value)
 
 
 _encoder = msgspec.json.Encoder()
@@ -191,9 +193,18 @@ def from_json(text: str) -> Any:
         return json.loads(text)
 
 
-def from_json_as(text: str, struct: type[S]) -> S:
-    """The struct of a text made by `to_json`."""
-    try:
-        return msgspec.json.decode(text, type=struct)
-    except msgspec.DecodeError:
-        return msgspec.convert(json.loads(text), struct)
+def reader_of(struct: type[S]) -> Callable[[str], S]:
+    """What makes structs of the texts that `to_json` made of them.
+
+    It is to be called while a module is imported: where two threads are the first to decode a struct that holds others,
+    msgspec 0.22 reads what it has not filled in yet, and the process dies of a segmentation fault.
+    """
+    decode = msgspec.json.Decoder(struct).decode
+
+    def read(text: str) -> S:
+        try:
+            return decode(text)
+        except msgspec.DecodeError:
+            return msgspec.convert(json.loads(text), struct)
+
+    return read

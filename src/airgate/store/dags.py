@@ -18,10 +18,11 @@ from airgate.store import _schema as schema
 from airgate.store import runs
 from airgate.store._mapping import Mapping
 from airgate.store._query import AT_ONCE, Conditions, one_of, ordered, paged, sortable, total
-from airgate.store._types import from_json_as, to_json
+from airgate.store._types import reader_of, to_json
 from airgate.store.database import Tx
 
 _DAG = schema.dag
+_read_spec = reader_of(DagSpec)
 _TAG = schema.dag_tag
 _VERSION = schema.dag_version
 _FAILURE = schema.import_failure
@@ -269,5 +270,5 @@ def _spec(tx: Tx, version_id: UUID, text: str) -> DagSpec:
     if spec is None:
         if len(tx.specs) >= _SPECS_KEPT:
             tx.specs.clear()
-        spec = tx.specs[version_id] = from_json_as(text, DagSpec)
+        spec = tx.specs[version_id] = _read_spec(text)
     return spec

@@ -20,7 +20,7 @@ from airgate.store import _orchestration_schema as schema
 from airgate.store import events
 from airgate.store._documents import Documents
 from airgate.store._query import Conditions, one_of, within
-from airgate.store._types import from_json_as, to_json
+from airgate.store._types import to_json
 from airgate.store.database import Tx
 
 _JOB = schema.job
@@ -75,9 +75,8 @@ def report(tx: Tx, execution: Execution, now: datetime) -> tuple[Execution, bool
     A report repeated changes nothing; nor does any report after a final one. Gives what is kept now, and whether this
     report ended it.
     """
-    known = tx.run(select(_EXECUTION.c.document).where(_EXECUTION.c.id == execution.id)).scalar()
-    if known is not None:
-        before = from_json_as(known, Execution)
+    before = _EXECUTIONS.first(tx, _EXECUTION.c.id == execution.id)
+    if before is not None:
         if before.status.final:
             return before, False
         _EXECUTIONS.update(tx, execution, reported=True)
