@@ -160,6 +160,8 @@ def _texts(webhook: Webhook, around: Surroundings) -> Iterator[Fault]:
                 unknown = _unknown(name, around)
                 if unknown is not None:
                     yield place, unknown
+                elif name.kind == "secrets" and webhook.target.kind is TargetKind.DAG:
+                    yield place, "A run's conf is kept and shown, so no secret goes there; let the DAG read one."
         except TemplateError as error:
             place, _, words = str(error).partition(": ")
             if pointer != "/url":  # of the URL it is said already

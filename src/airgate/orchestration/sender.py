@@ -131,6 +131,8 @@ class Sender:
             return head[0] if head else Answer(error=f"no answer within {seconds:g} s")
         except AddressRefused as error:
             return Answer(error=str(error), refused=True)
+        except aiohttp.InvalidURL as error:
+            return Answer(error=f"the URL cannot be sent to: {error}", refused=True)
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
             refused = _refusal(error)
             if refused is not None:

@@ -21,6 +21,7 @@ from airgate.orchestration.dispatcher import Dispatcher
 from airgate.orchestration.executions import Home
 from airgate.orchestration.hooks import Hooks
 from airgate.orchestration.jobs import Jobs
+from airgate.orchestration.loops import LoopGuard
 from airgate.orchestration.outbox import Outbox
 from airgate.orchestration.performer import Performer
 from airgate.orchestration.ports import Mailer, StartRun, TellOwner
@@ -65,7 +66,7 @@ class Orchestration:
 
     def __init__(self, around: Around, blocks_changed: Callable[[], None]) -> None:
         database, clock, new_id = around.database, around.clock, around.new_id
-        performer = Performer(around.sender, around.start_run, around.mailer)
+        performer = Performer(around.sender, LoopGuard(database, around.start_run), around.mailer)
         self._around = around
         self._telling: set[asyncio.Task[None]] = set()
         self.dispatcher = Dispatcher(

@@ -23,6 +23,10 @@ _LONGEST_TEXT: Final = 1800
 """Discord takes 2,000 characters, Slack more."""
 
 
+KEY_BEGINS: Final = "webhook:"
+"""How the idempotency key begins of a run that a webhook starts; the delivery's id follows."""
+
+
 def trigger_of(webhook: Webhook, lookup: Lookup, delivery_id: UUID) -> TriggerRequest:
     """The trigger a webhook comes to whose target is a DAG. Its body is the conf.
 
@@ -38,7 +42,7 @@ def trigger_of(webhook: Webhook, lookup: Lookup, delivery_id: UUID) -> TriggerRe
         note=f"Started by webhook {webhook.description!r}",
         triggered_by=TriggeredBy.REST_API,
         triggering_user=webhook.created_by or None,
-        idempotency_key=f"webhook:{delivery_id}",
+        idempotency_key=f"{KEY_BEGINS}{delivery_id}",
     )
 
 

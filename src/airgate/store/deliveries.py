@@ -87,6 +87,12 @@ def get(tx: Tx, workspace_id: UUID, delivery_id: UUID) -> Delivery:
     return _MAPPING.decode(row)
 
 
+def find(tx: Tx, delivery_id: UUID) -> Delivery | None:
+    """A delivery of whichever workspace."""
+    row = tx.run(_SELECT.where(_DELIVERY.c.id == delivery_id)).first()
+    return None if row is None else _MAPPING.decode(row)
+
+
 def list_deliveries(
     tx: Tx, workspace_id: UUID, which: DeliveryFilter, limit: int, *, before: UUID | None = None
 ) -> tuple[Delivery, ...]:

@@ -127,6 +127,13 @@ def with_keys(tx: Tx, deployment: str, idempotency_keys: Iterable[str]) -> dict[
     return {key: trigger for (_, key), trigger in found.items()}
 
 
+def of_run(tx: Tx, deployment: str, dag_id: str, run_id: str) -> Trigger | None:
+    """The trigger that a run was made of, if it was made of one."""
+    same = (_TRIGGER.c.dag_id == dag_id, _TRIGGER.c.run_id == run_id, _TRIGGER.c.deployment == deployment)
+    row = tx.run(_SELECT.where(*same).order_by(_TRIGGER.c.created_at.desc()).limit(1)).first()
+    return None if row is None else _MAPPING.decode(row)
+
+
 def followed(tx: Tx, deployment: str, trigger_id: UUID) -> Followed:
     """One trigger as it is now, with its run. Raises NotFound (code ``trigger_not_found``)."""
     one = _FOLLOWED.where(_TRIGGER.c.id == trigger_id, _TRIGGER.c.deployment == deployment)
