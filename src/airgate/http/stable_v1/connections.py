@@ -34,7 +34,7 @@ CONNECTION: Final = Form(
     Field("login", "string", nullable=True, none=True),
     Field("schema", "string", nullable=True, none=True, longest=500),
     Field("port", "integer", nullable=True, none=True),
-    Field("password", "string"),
+    Field("password", "string", secret=True),
     Field("extra", "string", nullable=True, none=True),
 )
 

@@ -99,6 +99,8 @@ class Field(NamedTuple):
     minimum: int | None = None
     longest: int | None = None
     nonempty: bool = False
+    secret: bool = False
+    """What was sent is not repeated, however wrong it is."""
     items: Callable[[Any], Verdict] = _is_string
     inside: Callable[[Any], tuple[str, str] | None] = _is_sound
 
@@ -110,7 +112,7 @@ class Field(NamedTuple):
             return None
         verdict = _TYPES[self.kind](value)
         if verdict is not None:
-            return verdict
+            return f"'***' is not of type '{self.kind}'" if self.secret else verdict
         if self.choices is not None and value not in self.choices:
             return f"{value!r} is not one of {list(self.choices)!r}"
         if self.minimum is not None and value < self.minimum:

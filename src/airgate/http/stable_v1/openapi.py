@@ -240,7 +240,7 @@ def _property(field: Field, items: Schema | None) -> Schema:
         schema["maxLength"] = field.longest
     if field.nonempty:
         schema["minItems" if field.kind == "array" else "minLength"] = 1
-    if field.name == "password":
+    if field.secret:
         schema |= {"format": "password", "writeOnly": True}
     return schema
 

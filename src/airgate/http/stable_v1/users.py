@@ -38,7 +38,7 @@ USER: Final = Form(
     *(Field(name, "string", read_only=True) for name in ("last_login", "created_on", "changed_on")),
     *(Field(name, "integer", read_only=True) for name in ("login_count", "failed_login_count")),
     Field("roles", "array", items=_is_named),
-    Field("password", "string"),
+    Field("password", "string", secret=True),
 )
 
 
