@@ -315,7 +315,7 @@ def asked(walk: Walk, webhooks: list[str]) -> None:
 
 def commands(server: Server, webhooks: list[str]) -> dict[tuple[str, ...], bytes]:
     """What commands print."""
-    said = {}
+    said: dict[tuple[str, ...], bytes] = {}
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRGATE_", "AIRFLOW"))}
     environment |= {"AIRGATE_SERVER": server.url, "AIRGATE_TOKEN": server.token}
     for words in (
