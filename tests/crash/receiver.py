@@ -69,6 +69,7 @@ class Receiver:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256  # a server that starts again sends much at once
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Senders that are killed leave broken connections."""

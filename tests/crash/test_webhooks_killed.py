@@ -89,7 +89,7 @@ STARTS = Hook(
 SENDS = (
     Hook("/success", (FINISHED,), {"body": TOLD}),
     Hook("/failure", (FAILED,), {"body": TOLD}),
-    Hook(FAILING, (FINISHED, FAILED), {"body": TOLD, "timeout": 1}),
+    Hook(FAILING, (FINISHED, FAILED), {"body": TOLD, "timeout": 3}),
 )
 
 
@@ -111,7 +111,7 @@ def server(tmp_path: Path) -> Iterator[Airgate]:
     made.stop(grace=5)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_every_webhook_arrives_when_processes_are_killed(server: Airgate, seed: int) -> None:
     survive(server, seed, kills=15, within=150)
 
@@ -278,9 +278,9 @@ class Books:
             self.receiver.keys[hook.path] = Webhook(key["secret"])
 
     def close(self, storm: Storm) -> None:
-        """Wait until nothing runs and nothing is left to be sent."""
+        """Wait until nothing runs and nothing is left to be sent: for five minutes, where an answer came late twice."""
         try:
-            wait_for(self._quiet, within=240, every=0.5, what="all has ended and was sent")
+            wait_for(self._quiet, within=420, every=0.5, what="all has ended and was sent")
         except NotInTime as error:
             left = [dict(one) for one in self.workspace.all_of("orchestration/deliveries/?state=pending")][:5]
             raise AssertionError(f"{error}: {left}; {storm.situation()}") from error
