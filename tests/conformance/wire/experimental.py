@@ -89,7 +89,7 @@ _ACCESS: Final = (
     ),
     Request(operation="any, HEAD", method="HEAD", path="/test"),
     Request(operation="any, OPTIONS", method="OPTIONS", path="/pools"),
-    _get("an unknown URL", "/config", **_better(404, _HTML)),
+    _get("an unknown URL", "/nothing", **_better(404, _HTML)),
     _get("an unknown URL", "/dags/hello/", **_better(404, _HTML)),
     Request(operation="another method", method="PUT", path="/pools", **_better(405, _HTML)),
 )  # fmt: skip
