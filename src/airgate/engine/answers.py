@@ -89,31 +89,45 @@ class Answers:
 
     # --- XComs -----------------------------------------------------------------------------------
 
+    async def _own_xcoms_are_stored(self, instance: TaskInstance) -> None:
+        """A try that reads finds what it has set before. Raises Unavailable while that cannot be stored."""
+        left = self._xcoms.get(instance.id, [])
+        pending = [written for _, written in left if not written.done()]
+        if pending:
+            await asyncio.wait(pending)
+        for place, (entry, written) in enumerate(left):
+            if not _is_stored(written):
+                again = self._database.write(xcoms.put, entry)
+                left[place] = (entry, again)
+                await again
+
     async def _get_xcom(self, instance: TaskInstance, body: Body) -> Answer:
+        await self._own_xcoms_are_stored(instance)
         index = body.get("map_index")
         found = await self._database.read(_find_xcom, body, -1 if index is None else index)
         return {"type": "XComResult", "key": body["key"], "value": found.value if found else None}
 
     async def _get_xcom_count(self, instance: TaskInstance, body: Body) -> Answer:
-        values = await self._xcom_values(body)
+        values = await self._xcom_values(instance, body)
         return {"type": "XComCountResponse", "len": len(values)}
 
     async def _get_xcom_item(self, instance: TaskInstance, body: Body) -> Answer:
-        values = await self._xcom_values(body)
+        values = await self._xcom_values(instance, body)
         offset = body["offset"]
         if not -len(values) <= offset < len(values):
             return missing("XCOM_NOT_FOUND", **{k: body[k] for k in ("dag_id", "run_id", "task_id", "key", "offset")})
         return {"type": "XComSequenceIndexResult", "root": values[offset].value}
 
     async def _get_xcom_slice(self, instance: TaskInstance, body: Body) -> Answer:
-        values = await self._xcom_values(body)
+        values = await self._xcom_values(instance, body)
         if not values and body.get("include_prior_dates"):
             prior = await self._database.read(_find_xcom, body, -1)
             values = (prior,) if prior else ()
         window = values[slice(body.get("start"), body.get("stop"), body.get("step"))]
         return {"type": "XComSequenceSliceResult", "root": [entry.value for entry in window]}
 
-    async def _xcom_values(self, body: Body) -> tuple[XCom, ...]:
+    async def _xcom_values(self, instance: TaskInstance, body: Body) -> tuple[XCom, ...]:
+        await self._own_xcoms_are_stored(instance)
         return await self._database.read(xcoms.values, body["dag_id"], body["run_id"], body["task_id"], body["key"])
 
     async def _set_xcom(self, instance: TaskInstance, body: Body) -> Answer:
