@@ -22,7 +22,7 @@ from airgate.model.errors import InvalidInput, NotAuthenticated
 from airgate.model.states import TriggeredBy
 from airgate.model.trigger import TriggerRequest
 from airgate.model.webhook import Hook, HookScheme
-from airgate.orchestration.templates import Name, TemplateError, Unresolved, render_json, render_text
+from airgate.orchestration.templates import Name, TemplateError, Unresolved, dig, render_json, render_text
 
 TOLERANCE: Final = 300
 """Seconds by which the sender's clock may differ from ours."""
@@ -189,7 +189,7 @@ def trigger_of(hook: Hook, request: Inbound, payload: Any) -> TriggerRequest:
     def look_up(name: Name) -> Any:
         match name.kind:
             case "payload":
-                return _dig(name, payload)
+                return dig(name, payload)
             case "headers" if (key := ".".join(name.path).lower()) in request.headers:
                 return request.headers[key]
             case _:
@@ -227,14 +227,3 @@ def _key(hook: Hook, key: str | None) -> str | None:
     if len(key) > _LONGEST_KEY or not (key.isascii() and key.isprintable()):
         key = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
     return f"hook:{hook.id}:{key}"
-
-
-def _dig(name: Name, value: Any) -> Any:
-    for step in name.path:
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and step.isascii() and step.isdigit() and int(step[:9]) < len(value):
-            value = value[int(step[:9])]
-        else:
-            raise Unresolved(name, f"there is no '{step}'")
-    return value

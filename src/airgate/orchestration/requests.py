@@ -19,6 +19,7 @@ from airgate.orchestration.templates import (
     Name,
     TemplateError,
     Unresolved,
+    dig,
     render_form,
     render_header,
     render_json,
@@ -83,7 +84,7 @@ def lookup_in(sources: Sources, *, masked: bool = False) -> Lookup:
             MASK if _flat(name, sources.secrets) is not None and masked else _flat(name, sources.secrets)
         ),
         "erathos": lambda name: _flat(name, names["erathos"]),
-        "run": lambda name: _dig(name, names["run"]),
+        "run": lambda name: dig(name, names["run"], fold_first=True),
     }
 
     def look_up(name: Name) -> Any:
@@ -100,18 +101,6 @@ def _flat(name: Name, values: Mapping[str, Any]) -> Any:
     if len(name.path) != 1 or key not in values:
         raise Unresolved(name, "there is none of that name")
     return values[key]
-
-
-def _dig(name: Name, value: Any) -> Any:
-    """Follow a path into JSON: the first step in any case, further ones as written; numbers count list items."""
-    for depth, step in enumerate(name.path):
-        if isinstance(value, Mapping) and (key := step.lower() if depth == 0 else step) in value:
-            value = value[key]
-        elif isinstance(value, list | tuple) and step.isascii() and step.isdigit() and int(step[:9]) < len(value):
-            value = value[int(step[:9])]
-        else:
-            raise Unresolved(name, f"there is no '{step}'")
-    return value
 
 
 def render(webhook: Webhook, lookup: Lookup) -> Rendered:

@@ -10,7 +10,7 @@ loop or grow. A name that cannot be resolved raises `Unresolved`: nothing is eve
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -223,6 +223,22 @@ def _authority(name: Name, value: str) -> str:
         raise TemplateError(f"the value of {name} begins with a scheme, and so does the URL; leave one of them out")
     if not _AUTHORITY.fullmatch(value) or "/../" in f"{value}/":
         raise TemplateError(f"the value of {name} stands for a host, but holds signs that no host has")
+    return value
+
+
+def dig(name: Name, value: Any, *, fold_first: bool = False) -> Any:
+    """Follow a name's path into JSON; numbers count list items. `fold_first`: the case of the first step is no matter.
+
+    Raises:
+        Unresolved: there is no such step.
+    """
+    for depth, step in enumerate(name.path):
+        if isinstance(value, Mapping) and (key := step.lower() if fold_first and depth == 0 else step) in value:
+            value = value[key]
+        elif isinstance(value, list | tuple) and step.isascii() and step.isdigit() and int(step[:9]) < len(value):
+            value = value[int(step[:9])]
+        else:
+            raise Unresolved(name, f"there is no '{step}'")
     return value
 
 
