@@ -108,7 +108,7 @@ class Sender:
 
     def __init__(self, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._resolve = resolve or SystemNames()
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or True  # the library has made one of the system's authorities already
         self._ways: dict[tuple[str, ...], _Way] = {}
 
     async def send(
