@@ -15,8 +15,6 @@ from airgate.model.webhook import DeliveryState
 from airgate.store._schema import metadata
 from airgate.store._types import TEXT, Id, JsonOf, JsonValue, Moment, Word
 
-DELIVERY_PENDING = text("delivery.state = 'pending'")
-
 
 def _document(name: str, *columns: Any) -> Table:
     return Table(name, metadata, Column("id", Id, primary_key=True), *columns, Column("document", TEXT, nullable=False))
